@@ -1,0 +1,65 @@
+// swift-tools-version: 6.0
+// The floors of libscrl, lowest first. Imports go down only; SwiftPM enforces it.
+// Only ScrlCAPI has `public` declarations (the C border); everything else is `package`.
+import PackageDescription
+
+let package = Package(
+  name: "libscrl",
+  products: [
+    .library(name: "scrl", type: .dynamic, targets: ["ScrlCAPI"])
+  ],
+  targets: [
+    // Floor 0: C doors, each imported by one target.
+    .systemLibrary(name: "CScrl", path: "include"),
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .target(name: "COpenBLAS"),
+    .target(name: "CParallel"),
+
+    // Floors 1 and 2.
+    .target(name: "ScrlBase", dependencies: ["CParallel"]),
+    .target(name: "ScrlTensor", dependencies: ["ScrlBase"]),
+
+    // Floor 3: the compute seam with the OpenBLAS reference.
+    .target(name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS"]),
+
+    // Floor 4.
+    .target(name: "ScrlAutograd", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"]),
+
+    // Floor 5.
+    .target(
+      name: "ScrlNN", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd"]),
+    .target(name: "ScrlImage", dependencies: ["ScrlBase", "CTurboJPEG"]),
+    .target(name: "ScrlStore", dependencies: ["ScrlBase", "CHDF5"]),
+
+    // Floor 6.
+    .target(
+      name: "ScrlMethod",
+      dependencies: [
+        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
+        "ScrlStore",
+      ]),
+
+    // Floor 7: the border.
+    .target(
+      name: "ScrlCAPI",
+      dependencies: [
+        "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlNN", "ScrlImage", "ScrlStore",
+        "ScrlMethod",
+      ]),
+
+    // Tests: one target per floor, and what they share.
+    .target(
+      name: "TestSupport", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"],
+      path: "Tests/Support"),
+    .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
+    .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
+    .testTarget(name: "ScrlAutogradTests", dependencies: ["ScrlAutograd", "TestSupport"]),
+    .testTarget(name: "ScrlNNTests", dependencies: ["ScrlNN", "TestSupport"]),
+    .testTarget(name: "ScrlImageTests", dependencies: ["ScrlImage", "TestSupport"]),
+    .testTarget(name: "ScrlStoreTests", dependencies: ["ScrlStore", "TestSupport"]),
+    .testTarget(name: "ScrlMethodTests", dependencies: ["ScrlMethod", "TestSupport"]),
+  ]
+)

@@ -1,0 +1,45 @@
+// The parallel loop. Work is cut into tasks by the problem, never by the thread count, wherever a
+// sum's order depends on the cut; so results do not depend on who ran what.
+
+import CParallel
+
+package struct Workers: Sendable, Equatable {
+  package let count: Int
+
+  /// - Parameter count: threads to use, the caller among them; nil or 0: all this process may use.
+  package init(_ count: Int? = nil) {
+    let wanted = count ?? 0
+    self.count = wanted > 0 ? wanted : Workers.available
+  }
+
+  /// CPUs this process may use: affinity ∩ cgroup quota.
+  package static var available: Int { Int(cparallel_cpu_count()) }
+
+  /// Runs body(i) for every i in 0..<tasks; returns when all are done. Bodies must not depend on
+  /// each other. A nested call runs on the calling thread.
+  package func run(_ tasks: Int, _ body: (Int) -> Void) {
+    withoutActuallyEscaping(body) { escapable in
+      var box = Body(call: escapable)
+      withUnsafeMutablePointer(to: &box) { pointer in
+        cparallel_run(
+          Int32(clamping: count), tasks,
+          { context, index in
+            context!.assumingMemoryBound(to: Body.self).pointee.call(index)
+          }, pointer)
+      }
+    }
+  }
+
+  /// Runs body over 0..<count cut into consecutive ranges of `grain` elements.
+  package func ranges(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+    let tasks = (count + grain - 1) / grain
+    run(tasks) { task in
+      body(task * grain..<Swift.min(count, (task + 1) * grain))
+    }
+  }
+
+  private struct Body { let call: (Int) -> Void }
+}
+
+/// True when this CPU has the instructions that this build was compiled for.
+package func cpuIsSupported() -> Bool { cparallel_cpu_is_supported() == 1 }

@@ -1,0 +1,139 @@
+// Arguments that travel together, checked once; after that kernels do not check again.
+
+import ScrlBase
+import ScrlTensor
+
+package struct ConvolutionGeometry: Equatable, Sendable {
+  package let inputs: Int  // I
+  package let outputs: Int  // O
+  package let kernel: Int  // h = w
+  package let stride: Int
+  package let padding: Int
+
+  package init(inputs: Int, outputs: Int, kernel: Int, stride: Int, padding: Int)
+    throws(ScrlError)
+  {
+    guard inputs > 0, outputs > 0, kernel > 0, stride > 0, padding >= 0 else {
+      throw ScrlError(
+        .shape,
+        "convolution: got \(inputs)→\(outputs), kernel \(kernel), stride \(stride), padding "
+          + "\(padding) · expected positive extents")
+    }
+    self.inputs = inputs
+    self.outputs = outputs
+    self.kernel = kernel
+    self.stride = stride
+    self.padding = padding
+  }
+
+  package var weightShape: [Int] { [outputs, inputs, kernel, kernel] }
+
+  /// Throws `.shape` when the kernel does not fit the padded input.
+  package func outputExtent(_ input: Int) throws(ScrlError) -> Int {
+    try windowCount(input, kernel: kernel, stride: stride, padding: padding)
+  }
+}
+
+package struct PoolGeometry: Equatable, Sendable {
+  package let kernel: Int
+  package let stride: Int
+  package let padding: Int
+
+  /// Padding is at most half the kernel, as in PyTorch: every window holds at least one cell.
+  package init(kernel: Int, stride: Int, padding: Int) throws(ScrlError) {
+    guard kernel > 0, stride > 0, padding >= 0, padding * 2 <= kernel else {
+      throw ScrlError(
+        .shape, "pooling: got kernel \(kernel), stride \(stride), padding \(padding)")
+    }
+    self.kernel = kernel
+    self.stride = stride
+    self.padding = padding
+  }
+
+  package func outputExtent(_ input: Int) throws(ScrlError) -> Int {
+    try windowCount(input, kernel: kernel, stride: stride, padding: padding)
+  }
+}
+
+private func windowCount(
+  _ input: Int, kernel: Int, stride: Int, padding: Int
+) throws(ScrlError) -> Int {
+  let slack = input + 2 * padding - kernel
+  guard slack >= 0 else {
+    throw ScrlError(
+      .shape, "window of \(kernel) does not fit \(input) cells with padding \(padding)")
+  }
+  return slack / stride + 1
+}
+
+/// For every output element of a max pooling, the input cell (h·W + w) that won.
+package struct PoolWinners: Sendable {
+  package let cells: [Int32]  // in the memory order of y
+  package let outputShape: ActivationShape
+}
+
+/// One box of one image, in input pixels (not yet multiplied by the spatial scale).
+package struct RegionBox: Equatable, Sendable {
+  package let image: Int
+  package let x0, y0, x1, y1: Float
+  package init(image: Int, x0: Float, y0: Float, x1: Float, y1: Float) {
+    (self.image, self.x0, self.y0, self.x1, self.y1) = (image, x0, y0, x1, y1)
+  }
+}
+
+/// torchvision's parameters of roi_align.
+package struct RoIAlignOptions: Equatable, Sendable {
+  package let outputHeight: Int
+  package let outputWidth: Int
+  package let spatialScale: Float  // feature cells per input pixel
+  package let samplingRatio: Int  // samples per output cell and axis; ≤ 0: ⌈box / output⌉
+  package let aligned: Bool  // shift by half a pixel
+
+  package init(
+    outputHeight: Int, outputWidth: Int, spatialScale: Float, samplingRatio: Int, aligned: Bool
+  ) throws(ScrlError) {
+    guard outputHeight > 0, outputWidth > 0, spatialScale > 0, spatialScale.isFinite,
+      samplingRatio <= 64
+    else {
+      throw ScrlError(
+        .argument,
+        "roi_align: got output \(outputHeight)×\(outputWidth), scale \(spatialScale), sampling "
+          + "ratio \(samplingRatio) · expected positive output and scale, ratio ≤ 64")
+    }
+    self.outputHeight = outputHeight
+    self.outputWidth = outputWidth
+    self.spatialScale = spatialScale
+    self.samplingRatio = samplingRatio
+    self.aligned = aligned
+  }
+}
+
+/// Sums over one machine's rows, in float64 so that they may be added across machines.
+package struct BatchMoments: Sendable {
+  package var count: Int  // rows: N·H·W
+  package var sum: [Double]  // (C)
+  package var squareSum: [Double]  // (C)
+  package init(count: Int, sum: [Double], squareSum: [Double]) {
+    (self.count, self.sum, self.squareSum) = (count, sum, squareSum)
+  }
+}
+
+package struct BatchStatistics: Sendable {
+  package let mean: Tensor  // (C)
+  package let inverseDeviation: Tensor  // (C), 1/√(variance + ε)
+  package let variance: Tensor  // (C), biased
+  package let count: Int  // rows over all machines
+  package init(mean: Tensor, inverseDeviation: Tensor, variance: Tensor, count: Int) {
+    (self.mean, self.inverseDeviation, self.variance, self.count) =
+      (mean, inverseDeviation, variance, count)
+  }
+}
+
+/// Σ dy and Σ dy·x̂ per channel, after the ReLU's mask; they are dShift and dScale.
+package struct BatchGradientSums: Sendable {
+  package var dShift: [Double]  // (C)
+  package var dScale: [Double]  // (C)
+  package init(dShift: [Double], dScale: [Double]) {
+    (self.dShift, self.dScale) = (dShift, dScale)
+  }
+}

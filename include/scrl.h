@@ -1,0 +1,3 @@
+#ifndef SCRL_H
+#define SCRL_H
+#endif
