@@ -1,3 +1,601 @@
+/*
+ * scrl.h: Spatially Consistent Representation Learning (Roh et al., CVPR 2021) behind a C ABI.
+ *
+ * Pack images into a dataset, pretrain a backbone on them without labels, take its features away.
+ *
+ * Rules without exceptions
+ *   - Names are scrl_<noun>_<verb>. Every object is an opaque struct of its own.
+ *   - A call that can fail returns scrl_status; SCRL_OK is 0, failures are negative and keep their
+ *     numbers for ever. scrl_last_error() gives the text of this thread's last failure.
+ *   - Results come last and are untouched when the call fails. A result pointer may be NULL only
+ *     where its text says so.
+ *   - The caller frees what a _new, _open, _load or _resume call gave, with the matching _free.
+ *     _free(NULL) does nothing. Text that the library returns stays the library's.
+ *   - Option and report structs begin with struct_size: set it to sizeof the struct before the
+ *     call. It lets the struct grow without breaking compiled programs.
+ *   - One handle may be used from several threads; its calls then run one after another. Handles
+ *     are independent. Only scrl_trainer_cancel() overtakes a running call.
+ *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
+ *     (and _free only forgets them). New handles work in the child.
+ *   - Images are RGB, 8 bits. Boxes are x0, y0, x1, y1 in pixels, the origin at the top left.
+ *     Tensors are float32, shapes are written (N,C,H,W).
+ */
 #ifndef SCRL_H
 #define SCRL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------ library */
+
+#define SCRL_VERSION "0.1.0"
+#define SCRL_ABI 0 /* the number in libscrl.so.0 */
+
+/** What a call answers. Since 0.1. */
+typedef int32_t scrl_status;
+enum {
+  SCRL_OK = 0,
+  SCRL_E_ARGUMENT = -1,    /* a call's own arguments: NULL, out of range, buffer too small */
+  SCRL_E_CONFIG = -2,      /* unknown key, bad value, options that contradict each other */
+  SCRL_E_SHAPE = -3,       /* tensors that do not fit each other */
+  SCRL_E_IO = -4,          /* the system refused: missing file, full disk, permission */
+  SCRL_E_FORMAT = -5,      /* a file that is not what it should be */
+  SCRL_E_DATA = -6,        /* an image or annotation that cannot be used */
+  SCRL_E_MEMORY = -7,      /* the memory asked for cannot be had */
+  SCRL_E_DIVERGED = -8,    /* the loss is no longer finite */
+  SCRL_E_CANCELLED = -9,   /* stopped by the host */
+  SCRL_E_STATE = -10,      /* a call that the object's state does not allow */
+  SCRL_E_FORKED = -11,     /* a parent's handle used in a forked child */
+  SCRL_E_UNSUPPORTED = -12, /* this build or machine cannot do it */
+  SCRL_E_INTERNAL = -13    /* a bug of the library, caught */
+};
+
+/** The library's version, such as "0.1.0". Any thread. Since 0.1. */
+const char *scrl_version(void);
+
+/** The ABI number: programs built for another one must not be run. Any thread. Since 0.1. */
+int32_t scrl_abi(void);
+
+/**
+ * How this library was built and what it found: a JSON object with version, abi, backends, blas,
+ * blas_core, simd, cpus. Opens OpenBLAS, so the first call may take some milliseconds.
+ * @return text of the library's, valid for ever. Any thread. Since 0.1.
+ */
+const char *scrl_build_info(void);
+
+/** The name of a status, such as "SCRL_E_CONFIG"; "SCRL_E_?" for a number that is none. Since 0.1. */
+const char *scrl_status_name(scrl_status status);
+
+/**
+ * The text of this thread's last failed call: operation, what it got, what it expected.
+ * @return text valid until this thread's next failing call; "" before any. Since 0.1.
+ */
+const char *scrl_last_error(void);
+
+/** Receives one line of log text, without a newline; may come from any thread. */
+typedef void (*scrl_log_fn)(const char *line, void *user);
+
+/**
+ * Sends the library's notes (a skipped image, a checkpoint passed over) to `log`. Without a sink
+ * the library prints nothing. NULL stops it. Any thread. Since 0.1.
+ */
+void scrl_log_set(scrl_log_fn log, void *user);
+
+/* ------------------------------------------------------------------- config */
+
+/** Every option of a run, as keys with typed values. */
+typedef struct scrl_config scrl_config;
+
+/** What a key means. All text is the library's and valid for ever. Since 0.1. */
+typedef struct scrl_config_key {
+  uint32_t struct_size;
+  const char *name;    /* "train.batch" */
+  const char *type;    /* "integer", "real", "boolean", "choice", "pair" or "text" */
+  const char *range;   /* "1 … 1048576", or the choices separated by " | " */
+  const char *preset;  /* the value in the default preset, as text */
+  const char *meaning; /* one line */
+} scrl_config_key;
+
+/**
+ * A config with the values of a preset.
+ * @param preset  a name of scrl_config_preset_name(), or NULL for "scrl-small".
+ * @return SCRL_OK, SCRL_E_CONFIG for an unknown name, SCRL_E_ARGUMENT. Since 0.1.
+ */
+scrl_status scrl_config_new(const char *preset, scrl_config **config);
+
+/** A copy that shares nothing. Since 0.1. */
+scrl_status scrl_config_clone(const scrl_config *config, scrl_config **copy);
+
+/**
+ * Sets one key from text ("32", "0.2:1.0", "resnet50", "true").
+ * @return SCRL_OK, SCRL_E_CONFIG naming the key and what was expected. Since 0.1.
+ */
+scrl_status scrl_config_set(scrl_config *config, const char *key, const char *value);
+
+/**
+ * Reads one key as text that scrl_config_set() accepts.
+ * @param buffer    receives the text and a NUL; may be NULL when capacity is 0.
+ * @param capacity  bytes of buffer.
+ * @param length    may be NULL; bytes of the text without NUL, also when the buffer is too small.
+ * @return SCRL_OK, SCRL_E_CONFIG for an unknown key, SCRL_E_ARGUMENT when the buffer is too small
+ *         (a capacity of 0 only asks for the length and is fine). Since 0.1.
+ */
+scrl_status scrl_config_get(const scrl_config *config, const char *key, char *buffer,
+                            size_t capacity, size_t *length);
+
+/**
+ * Refuses values that contradict each other (boxes larger than the view, more warm-up than
+ * training …), with the reason. Every call that takes a config does this too. Since 0.1.
+ */
+scrl_status scrl_config_check(const scrl_config *config);
+
+/** The number of keys. Any thread. Since 0.1. */
+size_t scrl_config_key_count(void);
+
+/** Describes key `index` in 0 ≤ index < scrl_config_key_count(). Since 0.1. */
+scrl_status scrl_config_key_at(size_t index, scrl_config_key *key);
+
+/** The number of presets. Any thread. Since 0.1. */
+size_t scrl_config_preset_count(void);
+
+/** The name of preset `index`, or NULL past the end. Since 0.1. */
+const char *scrl_config_preset_name(size_t index);
+
+/** Frees a config. Since 0.1. */
+void scrl_config_free(scrl_config *config);
+
+/* ------------------------------------------------------------------- writer */
+
+/** Builds a dataset file. Nothing stands under the final name before scrl_writer_finish(). */
+typedef struct scrl_writer scrl_writer;
+
+/** What is known of one image besides its pixels. All of it is optional. Since 0.1. */
+typedef struct scrl_annotation {
+  uint32_t struct_size;
+  int32_t label;             /* class of the whole image, −1: none */
+  size_t box_count;          /* boxes below */
+  const float *boxes;        /* box_count × (x0, y0, x1, y1) in pixels; NULL when there are none */
+  const int32_t *box_labels; /* box_count classes; NULL: all −1 */
+  const char *const *masks;  /* box_count COCO compressed RLE strings of the image's size; NULL or
+                                NULL entries: no mask */
+} scrl_annotation;
+
+/**
+ * Starts a dataset that scrl_writer_finish() puts at `path`.
+ * @return SCRL_OK, SCRL_E_IO (folder missing or not writable), SCRL_E_ARGUMENT. Since 0.1.
+ */
+scrl_status scrl_writer_new(const char *path, scrl_writer **writer);
+
+/** Adds a class name; `id` (may be NULL) receives its number, counted from 0. Since 0.1. */
+scrl_status scrl_writer_add_class(scrl_writer *writer, const char *name, int32_t *id);
+
+/**
+ * Adds one JPEG stream as it is, after decoding it once to be sure of it.
+ * @param annotation  may be NULL.
+ * @return SCRL_OK, SCRL_E_DATA for a stream or annotation that cannot be used. Since 0.1.
+ */
+scrl_status scrl_writer_add_jpeg(scrl_writer *writer, const void *bytes, size_t byte_count,
+                                 const scrl_annotation *annotation);
+
+/** Adds one JPEG file; like scrl_writer_add_jpeg(), and SCRL_E_IO when it cannot be read. Since 0.1. */
+scrl_status scrl_writer_add_file(scrl_writer *writer, const char *path,
+                                 const scrl_annotation *annotation);
+
+/**
+ * Adds pixels, encoded as JPEG.
+ * @param pixels      height rows of width × 3 bytes (R, G, B).
+ * @param row_stride  bytes from row to row; 0: width × 3.
+ * @param quality     JPEG quality 1 … 100; 0: 95.
+ * Since 0.1.
+ */
+scrl_status scrl_writer_add_rgb(scrl_writer *writer, const uint8_t *pixels, size_t height,
+                                size_t width, size_t row_stride, int32_t quality,
+                                const scrl_annotation *annotation);
+
+/**
+ * Hears of an entry of a folder that the library cannot use by itself.
+ * @param path    its path as the system spells it: bytes, perhaps not UTF-8.
+ * @param reason  one line.
+ * @param label   the class its folder stands for, −1: none.
+ * @return 0: it is skipped. 1: the callback has added the picture itself to the same writer (a
+ *         PNG that the host can read). Negative: stop with SCRL_E_CANCELLED.
+ */
+typedef int32_t (*scrl_skip_fn)(const char *path, const char *reason, int32_t label, void *user);
+
+/** Hears how far a walk is: images added, files seen, files in all. Non-zero stops it. */
+typedef int32_t (*scrl_walk_fn)(size_t added, size_t seen, size_t total, void *user);
+
+/** How scrl_writer_add_folder() walks. Zeroes are good defaults. Since 0.1. */
+typedef struct scrl_folder_options {
+  uint32_t struct_size;
+  int32_t labels_from_folders; /* 1: the first folder below the root names an image's class */
+  scrl_skip_fn skipped;        /* may be NULL */
+  scrl_walk_fn progress;       /* may be NULL */
+  void *user;                  /* handed to both */
+} scrl_folder_options;
+
+/**
+ * Adds every JPEG below a folder, in the byte order of the paths. Bad files are reported and
+ * skipped, never fatal; symbolic links are followed, loops are noticed.
+ * @param options  may be NULL.
+ * @param added    may be NULL; images added by this call.
+ * @param skipped  may be NULL; entries reported and not added.
+ * @return SCRL_OK, SCRL_E_IO when the folder itself cannot be read or the disk is full,
+ *         SCRL_E_CANCELLED. Since 0.1.
+ */
+scrl_status scrl_writer_add_folder(scrl_writer *writer, const char *folder,
+                                   const scrl_folder_options *options, size_t *added,
+                                   size_t *skipped);
+
+/** The number of images added so far. Since 0.1. */
+scrl_status scrl_writer_count(scrl_writer *writer, size_t *count);
+
+/**
+ * Writes the file, makes it durable and gives it its name; an older file of that name is
+ * replaced in one step. The writer then takes no more images.
+ * @return SCRL_OK, SCRL_E_IO (disk full: nothing is left behind), SCRL_E_STATE when nothing was
+ *         added or it was finished before. Since 0.1.
+ */
+scrl_status scrl_writer_finish(scrl_writer *writer);
+
+/** Frees a writer; without scrl_writer_finish() everything it wrote is removed. Since 0.1. */
+void scrl_writer_free(scrl_writer *writer);
+
+/* ------------------------------------------------------------------ dataset */
+
+/** A dataset file, open for reading. Reads from several threads run side by side. */
+typedef struct scrl_dataset scrl_dataset;
+
+/**
+ * Opens a dataset. Only the index is read.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT naming what is wrong. Since 0.1.
+ */
+scrl_status scrl_dataset_open(const char *path, scrl_dataset **dataset);
+
+/** The number of images. Since 0.1. */
+scrl_status scrl_dataset_count(const scrl_dataset *dataset, size_t *count);
+
+/** Height and width of image `index` in pixels. Since 0.1. */
+scrl_status scrl_dataset_size(const scrl_dataset *dataset, size_t index, size_t *height,
+                              size_t *width);
+
+/**
+ * Decodes one image.
+ * @param pixels    receives height × width × 3 bytes.
+ * @param capacity  bytes of pixels.
+ * @return SCRL_OK, SCRL_E_DATA when the stored stream is damaged, SCRL_E_ARGUMENT. Since 0.1.
+ */
+scrl_status scrl_dataset_read_rgb(const scrl_dataset *dataset, size_t index, uint8_t *pixels,
+                                  size_t capacity);
+
+/**
+ * Reads one image's JPEG stream.
+ * @param bytes     may be NULL when capacity is 0: then only the size is told.
+ * @param byte_count  may be NULL; the stream's bytes.
+ * Since 0.1.
+ */
+scrl_status scrl_dataset_read_jpeg(const scrl_dataset *dataset, size_t index, uint8_t *bytes,
+                                   size_t capacity, size_t *byte_count);
+
+/** The class of the whole image, −1: none. Since 0.1. */
+scrl_status scrl_dataset_label(const scrl_dataset *dataset, size_t index, int32_t *label);
+
+/**
+ * The boxes of one image.
+ * @param boxes     receives count × 4 floats; may be NULL when capacity is 0.
+ * @param labels    receives count classes; may be NULL.
+ * @param capacity  boxes that fit.
+ * @param count     may be NULL; boxes of the image.
+ * Since 0.1.
+ */
+scrl_status scrl_dataset_boxes(const scrl_dataset *dataset, size_t index, float *boxes,
+                               int32_t *labels, size_t capacity, size_t *count);
+
+/**
+ * The mask of one box as COCO compressed RLE text; empty when it has none.
+ * buffer, capacity and length as in scrl_config_get(). Since 0.1.
+ */
+scrl_status scrl_dataset_mask(const scrl_dataset *dataset, size_t index, size_t box, char *buffer,
+                              size_t capacity, size_t *length);
+
+/** The number of class names. Since 0.1. */
+scrl_status scrl_dataset_class_count(const scrl_dataset *dataset, size_t *count);
+
+/** The name of class `id`; text of the dataset's, valid until it is freed. Since 0.1. */
+scrl_status scrl_dataset_class_name(const scrl_dataset *dataset, size_t id, const char **name);
+
+/** Frees a dataset. Trainers that use it keep what they need. Since 0.1. */
+void scrl_dataset_free(scrl_dataset *dataset);
+
+/* -------------------------------------------------------------------- views */
+
+/**
+ * The two views of one image and the matched boxes (section 3.1 of the paper). The caller gives
+ * the buffers; S is views.size and B is boxes.per_image. Since 0.1.
+ */
+typedef struct scrl_view_pair {
+  uint32_t struct_size;
+  float *view1;     /* 3 × S × S, normalised by ImageNet's mean and deviation */
+  float *view2;
+  float *boxes1;    /* room for B × 4, pixels of view 1 */
+  float *boxes2;    /* the same regions in pixels of view 2 */
+  size_t box_count; /* out: B, or 0 when the views overlap too little */
+  int32_t crop1[4]; /* out: y, x, height, width in source pixels */
+  int32_t crop2[4];
+  int32_t flip1;    /* out: 1 when mirrored */
+  int32_t flip2;
+} scrl_view_pair;
+
+/**
+ * Makes the views that training sees for sample `index` in `epoch` under the config's seed.
+ * @return SCRL_OK, SCRL_E_DATA for an image that cannot be used, SCRL_E_ARGUMENT. Since 0.1.
+ */
+scrl_status scrl_views_make(const scrl_dataset *dataset, const scrl_config *config, size_t epoch,
+                            size_t index, scrl_view_pair *pair);
+
+/* ------------------------------------------------------------------ tensors */
+
+/**
+ * A borrowed float32 tensor, as the host has it. Since 0.1.
+ * strides are in elements; all zero means contiguous in the order of shape.
+ */
+typedef struct scrl_tensor {
+  uint32_t struct_size;
+  int32_t rank;       /* 1 … 4 */
+  const float *data;
+  int64_t shape[4];
+  int64_t strides[4];
+} scrl_tensor;
+
+/** torchvision's parameters of roi_align. Since 0.1. */
+typedef struct scrl_roi_align_options {
+  uint32_t struct_size;
+  int32_t output_height;  /* P_h ≥ 1 */
+  int32_t output_width;   /* P_w ≥ 1 */
+  float spatial_scale;    /* feature cells per input pixel, such as 1/32 */
+  int32_t sampling_ratio; /* samples per output cell and axis; ≤ 0: adaptive */
+  int32_t aligned;        /* 1: shift boxes by half a pixel */
+} scrl_roi_align_options;
+
+/**
+ * RoIAlign (He et al. 2017, section 3): one feature window per box by bilinear sampling.
+ * @param features   (N,C,H,W).
+ * @param boxes      box_count × (image index, x0, y0, x1, y1) in input pixels.
+ * @param pooled     receives (K,C,P_h,P_w).
+ * @param capacity   floats that fit pooled.
+ * @return SCRL_OK, SCRL_E_SHAPE, SCRL_E_ARGUMENT for a box that is not finite or names no image.
+ * Any thread. Since 0.1.
+ */
+scrl_status scrl_roi_align(const scrl_tensor *features, const float *boxes, size_t box_count,
+                           const scrl_roi_align_options *options, float *pooled, size_t capacity);
+
+/**
+ * The gradient of scrl_roi_align() by its features.
+ * @param gradient        (K,C,P_h,P_w), by the pooled values.
+ * @param feature_shape   N, C, H, W of the features.
+ * @param feature_gradient  receives (N,C,H,W).
+ * @param capacity        floats that fit feature_gradient.
+ * Since 0.1.
+ */
+scrl_status scrl_roi_align_backward(const scrl_tensor *gradient, const float *boxes,
+                                    size_t box_count, const scrl_roi_align_options *options,
+                                    const int64_t feature_shape[4], float *feature_gradient,
+                                    size_t capacity);
+
+/* -------------------------------------------------------------------- model */
+
+/** A backbone for inference: BatchNorm uses its running statistics. */
+typedef struct scrl_model scrl_model;
+
+/** One weight or running statistic. Since 0.1. */
+typedef struct scrl_parameter_info {
+  uint32_t struct_size;
+  const char *name;  /* "online.encoder.layer1.0.conv1.weight"; valid while its owner lives */
+  int32_t rank;      /* 1 … 4 */
+  int64_t shape[4];  /* torchvision's shapes: (O,I,h,w), (O,I), (C) */
+  int64_t count;     /* elements */
+  int32_t trainable; /* 0 for running statistics */
+} scrl_parameter_info;
+
+/** A model with fresh weights drawn from the config's seed. Since 0.1. */
+scrl_status scrl_model_new(const scrl_config *config, scrl_model **model);
+
+/**
+ * The online backbone of a checkpoint: a file, or a run folder whose newest whole one is taken.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT. Since 0.1.
+ */
+scrl_status scrl_model_load(const char *path, scrl_model **model);
+
+/** Saves the backbone as a checkpoint that scrl_model_load() reads. Since 0.1. */
+scrl_status scrl_model_save(scrl_model *model, const char *path);
+
+/** A copy of the model's config; the caller frees it. Since 0.1. */
+scrl_status scrl_model_config(scrl_model *model, scrl_config **config);
+
+/** The number of weights and running statistics. Since 0.1. */
+scrl_status scrl_model_parameter_count(scrl_model *model, size_t *count);
+
+/** Describes parameter `index`. Since 0.1. */
+scrl_status scrl_model_parameter_at(scrl_model *model, size_t index, scrl_parameter_info *info);
+
+/** Copies a parameter out; `count` must be its element count. Since 0.1. */
+scrl_status scrl_model_parameter_read(scrl_model *model, const char *name, float *values,
+                                      size_t count);
+
+/** Copies a parameter in; values must be finite. Since 0.1. */
+scrl_status scrl_model_parameter_write(scrl_model *model, const char *name, const float *values,
+                                       size_t count);
+
+/**
+ * The shape (N,C,h,w) of a stage's feature map for images of height × width.
+ * @param stage  "layer1" … "layer4". Since 0.1.
+ */
+scrl_status scrl_model_feature_shape(scrl_model *model, const char *stage, size_t images,
+                                     size_t height, size_t width, int64_t shape[4]);
+
+/**
+ * The feature map of a stage.
+ * @param images    (N,3,H,W), normalised as scrl_image_prepare() does.
+ * @param features  receives (N,C,h,w), see scrl_model_feature_shape().
+ * @param capacity  floats that fit features. Since 0.1.
+ */
+scrl_status scrl_model_features(scrl_model *model, const scrl_tensor *images, const char *stage,
+                                float *features, size_t capacity);
+
+/** The length F of an embedding. Since 0.1. */
+scrl_status scrl_model_embedding_size(scrl_model *model, size_t *size);
+
+/** Globally average-pooled layer4 features: receives (N,F). Since 0.1. */
+scrl_status scrl_model_embed(scrl_model *model, const scrl_tensor *images, float *embeddings,
+                             size_t capacity);
+
+/**
+ * RoIAligned features of regions, at the config's roi.stage.
+ * @param boxes       box_count × (image index, x0, y0, x1, y1) in pixels of `images`.
+ * @param embeddings  receives (K,F_r), F_r the channels of roi.stage.
+ * Since 0.1.
+ */
+scrl_status scrl_model_embed_regions(scrl_model *model, const scrl_tensor *images,
+                                     const float *boxes, size_t box_count, float *embeddings,
+                                     size_t capacity);
+
+/** The length F_r of a region embedding. Since 0.1. */
+scrl_status scrl_model_region_size(scrl_model *model, size_t *size);
+
+/** Frees a model. Since 0.1. */
+void scrl_model_free(scrl_model *model);
+
+/**
+ * Prepares pixels for a model: shorter side to size + 32 scaled alike, centre crop, normalised.
+ * @param pixels  height rows of width × 3 bytes.
+ * @param size    side S of the result in pixels.
+ * @param image   receives 3 × S × S floats. Since 0.1.
+ */
+scrl_status scrl_image_prepare(const uint8_t *pixels, size_t height, size_t width, size_t size,
+                               float *image, size_t capacity);
+
+/* ------------------------------------------------------------------ trainer */
+
+/** Pretraining: online network, target network, predictor, optimiser, data. */
+typedef struct scrl_trainer scrl_trainer;
+
+/** What one step did. Since 0.1. */
+typedef struct scrl_step_report {
+  uint32_t struct_size;
+  int32_t did_step;     /* 0: no image gave a box, nothing was changed but the step's number */
+  uint64_t step;        /* steps done, this one included */
+  uint64_t total_steps; /* steps of the whole schedule; 0 without a dataset and train.steps */
+  uint64_t epoch;       /* of this step's samples, from 0 */
+  double loss;          /* mean over the box pairs, in [0, 8] */
+  double learning_rate; /* as used in this step */
+  double ema_momentum;  /* as used in this step */
+  uint64_t boxes;       /* box pairs in the loss */
+  uint64_t skipped;     /* images without boxes or that could not be read, in this step */
+  double seconds;       /* duration of the step, waiting for data included */
+  double wait_seconds;  /* of it, waiting for data */
+} scrl_step_report;
+
+/**
+ * A trainer.
+ * @param dataset     may be NULL: then only scrl_trainer_step_on() works and train.steps must be
+ *                    set for the schedule to have an end.
+ * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
+ *                    folder that already holds a run is refused: use scrl_trainer_resume().
+ * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_DATA for a dataset smaller than a batch,
+ *         SCRL_E_MEMORY. Since 0.1.
+ */
+scrl_status scrl_trainer_new(const scrl_config *config, const scrl_dataset *dataset,
+                             const char *run_folder, scrl_trainer **trainer);
+
+/**
+ * Goes on where a run stopped; every later byte is as if it had not.
+ * @param path     a run folder (its newest whole checkpoint is taken; the log tells what was
+ *                 skipped) or a checkpoint file.
+ * @param dataset  may be NULL: the file named in the checkpoint is opened.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT, SCRL_E_DATA when the dataset is another one.
+ * Since 0.1.
+ */
+scrl_status scrl_trainer_resume(const char *path, const scrl_dataset *dataset,
+                                scrl_trainer **trainer);
+
+/**
+ * Runs one optimisation step on the dataset's next batch.
+ * @param report  may be NULL.
+ * @return SCRL_OK, SCRL_E_DIVERGED (the weights are those of before the step), SCRL_E_STATE
+ *         without a dataset or after the last step. Since 0.1.
+ */
+scrl_status scrl_trainer_step(scrl_trainer *trainer, scrl_step_report *report);
+
+/**
+ * Runs one step on views that the host made.
+ * @param view1, view2  (N,3,S,S), normalised; N ≥ 1, S ≥ 1 need not be the config's.
+ * @param boxes1, boxes2  box_count × (image index in 0 … N−1, x0, y0, x1, y1) in view pixels;
+ *                      row k of both is the same region. Ignored by BYOL; may then be NULL.
+ * @param labels        N classes for methods with labels; may be NULL.
+ * @param report        may be NULL. Since 0.1.
+ */
+scrl_status scrl_trainer_step_on(scrl_trainer *trainer, const scrl_tensor *view1,
+                                 const scrl_tensor *view2, const float *boxes1,
+                                 const float *boxes2, size_t box_count, const int32_t *labels,
+                                 scrl_step_report *report);
+
+/** Hears of every step of scrl_trainer_run(). Non-zero stops it after this step. */
+typedef int32_t (*scrl_step_fn)(const scrl_step_report *report, void *user);
+
+/**
+ * Trains, writes metrics and checkpoints into the run folder, and saves at the end or when stopped.
+ * @param steps     at most so many steps now; 0: to the end of the schedule.
+ * @param callback  may be NULL; called on the calling thread.
+ * @return SCRL_OK at the end, SCRL_E_CANCELLED when stopped (all is saved), SCRL_E_DIVERGED (the
+ *         last good checkpoint is kept), SCRL_E_IO. Since 0.1.
+ */
+scrl_status scrl_trainer_run(scrl_trainer *trainer, uint64_t steps, scrl_step_fn callback,
+                             void *user);
+
+/** Asks a running scrl_trainer_run() to stop after its step. Any thread, at any time. Since 0.1. */
+scrl_status scrl_trainer_cancel(scrl_trainer *trainer);
+
+/** Saves a checkpoint at `path`, whole or not at all. Since 0.1. */
+scrl_status scrl_trainer_save(scrl_trainer *trainer, const char *path);
+
+/** Steps done and steps of the whole schedule; either may be NULL. Since 0.1. */
+scrl_status scrl_trainer_progress(scrl_trainer *trainer, uint64_t *step, uint64_t *total);
+
+/** A copy of the trainer's config; the caller frees it. Since 0.1. */
+scrl_status scrl_trainer_config(scrl_trainer *trainer, scrl_config **config);
+
+/** The number of weights and running statistics: online, target, predictor. Since 0.1. */
+scrl_status scrl_trainer_parameter_count(scrl_trainer *trainer, size_t *count);
+
+/** Describes parameter `index`. Since 0.1. */
+scrl_status scrl_trainer_parameter_at(scrl_trainer *trainer, size_t index,
+                                      scrl_parameter_info *info);
+
+/** Copies a parameter out; `count` must be its element count. Since 0.1. */
+scrl_status scrl_trainer_parameter_read(scrl_trainer *trainer, const char *name, float *values,
+                                        size_t count);
+
+/** Copies a parameter in; values must be finite. Since 0.1. */
+scrl_status scrl_trainer_parameter_write(scrl_trainer *trainer, const char *name,
+                                         const float *values, size_t count);
+
+/**
+ * Where the last step's time went: a JSON object of seconds by part (wait, online_forward,
+ * target_forward, backward, update, other). buffer, capacity and length as in scrl_config_get().
+ * Since 0.1.
+ */
+scrl_status scrl_trainer_profile(scrl_trainer *trainer, char *buffer, size_t capacity,
+                                 size_t *length);
+
+/** Frees a trainer; its threads have ended when this returns. Saves nothing. Since 0.1. */
+void scrl_trainer_free(scrl_trainer *trainer);
+
+#ifdef __cplusplus
+}
+#endif
+
 #endif
