@@ -51,7 +51,7 @@ package final class GradientSlot {
     } else {
       (sum, addend) = (contribution, held)
     }
-    accumulate(sum, addend, workers)
+    try accumulate(sum, addend, workers)
     gradient = sum
     isOwned = true
   }
