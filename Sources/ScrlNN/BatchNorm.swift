@@ -61,7 +61,8 @@ package struct BatchNorm: Module {
     for channel in 0..<variance.count {
       inverse.pointer[channel] = 1 / (variance.pointer[channel] + BatchNorm.epsilon).squareRoot()
     }
+    // Constants have no row count; where one divides by it, it divides zero sums.
     return BatchStatistics(
-      mean: runningMean.value, inverseDeviation: inverse, variance: variance, count: 0)
+      mean: runningMean.value, inverseDeviation: inverse, variance: variance, count: 1)
   }
 }

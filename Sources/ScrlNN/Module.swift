@@ -2,6 +2,7 @@
 
 import ScrlAutograd
 import ScrlBase
+import ScrlKernels
 
 package protocol Module {
   /// Appends this module's parameters and statistics, names preceded by the prefix ("encoder.").
@@ -60,6 +61,22 @@ package struct ModuleContents {
             + "\(mine.tensor.plainShape)")
       }
       try mine.tensor.assign(plain: try theirs.tensor.plain())
+    }
+  }
+
+  /// value ← momentum·value + (1 − momentum)·online, the parameters only: BatchNorm's running
+  /// statistics are each network's own.
+  package func follow(
+    _ online: ModuleContents, momentum: Double, _ workers: Workers
+  ) throws(ScrlError) {
+    guard parameters.count == online.parameters.count else {
+      throw ScrlError(
+        .shape, "ema: got \(online.parameters.count) parameters · expected \(parameters.count)")
+    }
+    for (mine, theirs) in zip(parameters, online.parameters) {
+      try emaUpdate(
+        target: mine.parameter.value.buffer, online: theirs.parameter.value.buffer,
+        momentum: momentum, workers)
     }
   }
 }
