@@ -14,6 +14,8 @@ package struct ViewOptions: Sendable, Equatable {
     case gaussian
   }
 
+  package static let maxSize = 4096
+
   package var size: Int  // S, pixels per side of a view
   package var cropScale: ClosedRange<Double>  // crop's area over the image's area
   package var augmentation: Augmentation
@@ -30,8 +32,9 @@ package struct ViewOptions: Sendable, Equatable {
   }
 
   package func check() throws(ScrlError) {
-    guard (1...4096).contains(size) else {
-      throw ScrlError(.config, "views: size is \(size), expected 1...4096")
+    guard (1...ViewOptions.maxSize).contains(size) else {
+      throw ScrlError(
+        .config, "views: size is \(size), expected 1...\(ViewOptions.maxSize)")
     }
     guard cropScale.lowerBound > 0, cropScale.upperBound <= 1 else {
       throw ScrlError(.config, "views: crop scale is \(cropScale), expected within (0, 1]")

@@ -5,6 +5,7 @@ struct ResampleAxis {
   /// Weights are multiples of 2⁻²²: 32 bits less 8 for the pixel and 2 for overshoot.
   static let precisionBits: Int32 = 22
 
+  private(set) var shrinkage = 0  // source − target cells; negative when enlarging
   private(set) var outputs = 0  // output cells
   private(set) var taps = 0  // room for weights per output cell
   private(set) var starts: [Int] = []  // (outputs) first source cell
@@ -24,6 +25,7 @@ struct ResampleAxis {
     let scale = Double(source) / Double(target)
     let stretch = max(scale, 1)
     let support = 2 * stretch
+    shrinkage = source - target
     outputs = window.count
     taps = min(Int(support.rounded(.up)) * 2 + 1, source)
     starts.removeAll(keepingCapacity: true)
@@ -65,4 +67,24 @@ private func cubicKernel(_ position: Double) -> Double {
   if x < 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
   if x < 2 { return (((x - 5) * x + 8) * x - 4) * a }
   return 0
+}
+
+extension ResampleAxis {
+  /// Starts, counts, weights; all live for the call.
+  @inline(__always)
+  func withPointers(
+    _ body: (UnsafePointer<Int>, UnsafePointer<Int>, UnsafePointer<Int32>) -> Void
+  ) {
+    starts.withUnsafeBufferPointer { starts in
+      counts.withUnsafeBufferPointer { counts in
+        weights.withUnsafeBufferPointer { weights in
+          if let starts = starts.baseAddress, let counts = counts.baseAddress,
+            let weights = weights.baseAddress
+          {
+            body(starts, counts, weights)
+          }
+        }
+      }
+    }
+  }
 }

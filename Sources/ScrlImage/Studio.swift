@@ -11,7 +11,7 @@ final class Studio {
   private var y = ResampleAxis()
 
   init(size: Int) {
-    self.size = max(1, size)
+    self.size = min(max(size, 1), ViewOptions.maxSize)  // `check` refuses others before use
     pixels = [UInt8](repeating: 0, count: self.size * self.size * 3)
   }
 
