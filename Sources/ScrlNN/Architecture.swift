@@ -35,6 +35,9 @@ package enum Stem: String, CaseIterable, Sendable {
 
   /// Pixels per cell after the stem.
   var stride: Int { self == .imagenet ? 4 : 1 }
+
+  /// Pixels per cell of a stage's feature map.
+  package func stride(of stage: Stage) -> Int { stride << stage.index }
 }
 
 package enum Stage: String, CaseIterable, Sendable {

@@ -37,7 +37,16 @@ package struct ResNet: Module {
   package func channels(of stage: Stage) -> Int { architecture.channels(of: stage) }
 
   /// Pixels per cell of a stage's feature map.
-  package func stride(of stage: Stage) -> Int { stem.stride << stage.index }
+  package func stride(of stage: Stage) -> Int { stem.stride(of: stage) }
+
+  /// Cells of a stage's feature map along a side of the given pixels.
+  package func extent(of stage: Stage, pixels: Int) throws(ScrlError) -> Int {
+    var extent = try conv1.geometry.outputExtent(pixels)
+    if let pooling { extent = try pooling.outputExtent(extent) }
+    // Every strided 3×3 convolution with padding 1 halves, rounding up.
+    for _ in 0..<stage.index { extent = (extent + 1) / 2 }
+    return extent
+  }
 
   /// x (N,3,H,W), blocked as the engine wants it → the feature map of a stage, (N,C,h,w).
   /// Later stages are not run.
