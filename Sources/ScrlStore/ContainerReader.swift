@@ -82,6 +82,26 @@ final class ContainerReader: Sendable {
     }
   }
 
+  /// Checks a dataset's checksum, reading it piece by piece.
+  func verify(_ dataset: StoredDataset, with piece: UnsafeMutableRawBufferPointer)
+    throws(ScrlError)
+  {
+    var crc = CRC32C()
+    var done = 0
+    while done < dataset.byteCount {
+      let part = UnsafeMutableRawBufferPointer(
+        rebasing: piece[0..<min(piece.count, dataset.byteCount - done)])
+      guard try file.read(at: dataset.offset + done, into: part) == part.count else {
+        throw ScrlError(.format, "read \(path): the file ends inside \(dataset.path)")
+      }
+      crc.update(UnsafeRawBufferPointer(part))
+      done += part.count
+    }
+    guard dataset.crc32c.map({ $0 == crc.value }) ?? true else {
+      throw ScrlError(.format, "read \(path): \(dataset.path) is damaged (checksum)")
+    }
+  }
+
   func integers<Element: FixedWidthInteger>(
     _ dataset: StoredDataset, as type: Element.Type
   ) throws(ScrlError) -> [Element] {
