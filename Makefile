@@ -45,7 +45,7 @@ deps:
 build: deps
 	swift build $(SHIP)
 	@mkdir -p build/lib
-	@if [ .build-lib/release/libscrl.so -nt build/lib/$(SO) ]; then \
+	@if [ ! -e build/lib/$(SO) ] || [ .build-lib/release/libscrl.so -nt build/lib/$(SO) ]; then \
 	  strip --strip-unneeded -o build/lib/$(SO) .build-lib/release/libscrl.so && \
 	  ln -sf $(SO) build/lib/$(SONAME) && ln -sf $(SONAME) build/lib/libscrl.so; \
 	fi
