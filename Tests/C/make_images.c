@@ -1,8 +1,10 @@
 /*
  * make_images FOLDER: the JPEG files of the C tests, the same bytes every time.
  *   FOLDER/images/{dots,stripes}/NN.jpg   12 pictures, 96 × 80 to 117 × 95 pixels
+ *   FOLDER/photos/NNN.jpg                 256 pictures, 128 × 96: more than a preset's batch
  *   FOLDER/mixed/                          good ones among bad ones, see below
  */
+#define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,10 +55,18 @@ int main(int argc, char **argv) {
   unsigned long bytes;
   char path[64];
   folder("images"), folder("images/dots"), folder("images/stripes"), folder("mixed");
+  folder("photos");
 
   for (int i = 0; i < 12; i++) {
     uint8_t *jpeg = picture(i, 96 + (7 * i) % 22, 80 + (5 * i) % 16, TJSAMP_420, 0, &bytes);
     snprintf(path, sizeof path, "images/%s/%02d.jpg", i % 2 ? "stripes" : "dots", i);
+    store(path, jpeg, bytes);
+    free(jpeg);
+  }
+
+  for (int i = 0; i < 256; i++) {
+    uint8_t *jpeg = picture(i, 128, 96, TJSAMP_420, 0, &bytes);
+    snprintf(path, sizeof path, "photos/%03d.jpg", i);
     store(path, jpeg, bytes);
     free(jpeg);
   }
