@@ -446,10 +446,13 @@ scrl_status scrl_model_feature_shape(scrl_model *model, const char *stage, size_
 scrl_status scrl_model_features(scrl_model *model, const scrl_tensor *images, const char *stage,
                                 float *features, size_t capacity);
 
-/** The length F of an embedding. Since 0.1. */
+/** The length F of an embedding: the channels of the stage that training shapes. Since 0.1. */
 scrl_status scrl_model_embedding_size(scrl_model *model, size_t *size);
 
-/** Globally average-pooled layer4 features: receives (N,F). Since 0.1. */
+/**
+ * Globally average-pooled features of the last stage that training shapes: the config's roi.stage
+ * for SCRL, layer4 for BYOL. Receives (N,F). Since 0.1.
+ */
 scrl_status scrl_model_embed(scrl_model *model, const scrl_tensor *images, float *embeddings,
                              size_t capacity);
 
