@@ -41,8 +41,8 @@ struct ResNetTests {
       try y.value.plain(workers: engine.workers).array, expected.values.map(Double.init), 1e-4)
   }
 
-  // Batch statistics of 18 rows divide by deviations: rounding of the layers before is amplified
-  // by about 3 in the features and again in the gradients.
+  // As above for 21 layers, 2e-5; the last stage's statistics are of 18 rows, whose errors do not
+  // average out: 3 times that in the features, and again in the gradients.
   @Test("ResNet-18 in training: features, running statistics and gradients equal torchvision's")
   func training() throws {
     let engine = try testEngine()
@@ -73,15 +73,15 @@ struct ResNetTests {
       let expected = try fixture("nn/resnet18_train\(name)").values.map(Double.init)
       expectNear(Array(got.prefix(expected.count)), expected, tolerance)
     }
-    try expectFixture(try y.value.plain(workers: engine.workers).array, "", 3e-4)
-    try expectFixture(try state("layer4.1.bn2.running_mean"), "_running_mean", 1e-4)
-    try expectFixture(try state("layer4.1.bn2.running_var"), "_running_var", 1e-4)
-    try expectFixture(try gradient("conv1.weight"), "_d_conv1", 1e-3)
-    try expectFixture(try gradient("layer2.0.downsample.1.weight"), "_d_bn", 1e-3)
+    try expectFixture(try y.value.plain(workers: engine.workers).array, "", 6e-5)
+    try expectFixture(try state("layer4.1.bn2.running_mean"), "_running_mean", 6e-5)
+    try expectFixture(try state("layer4.1.bn2.running_var"), "_running_var", 6e-5)
+    try expectFixture(try gradient("conv1.weight"), "_d_conv1", 2e-4)
+    try expectFixture(try gradient("layer2.0.downsample.1.weight"), "_d_bn", 2e-4)
     let norms = try contents.parameters.map { entry in
       Float(try gradient(entry.parameter).reduce(0.0) { $0 + Double($1 * $1) }.squareRoot())
     }
-    try expectFixture(norms, "_gradient_norms", 1e-3)
+    try expectFixture(norms, "_gradient_norms", 2e-4)
   }
 
   @Test("A training pass without a tape: the same features and statistics, no gradient slot")
