@@ -105,6 +105,25 @@ struct ResNetTests {
     }
   }
 
+  @Test("Recomputed inputs give the same bytes of gradient")
+  func recomputes() throws {
+    let engine = try testEngine()
+    func run(_ recomputes: Bool) throws -> [[Float]] {
+      var source = WeightSource(engine: engine, seed: 1)
+      let net = try ResNet(.resnet18, stem: .small, &source)
+      let tape = Tape()
+      let pass = Pass(engine: engine, tape: tape, mode: .training, recomputes: recomputes)
+      let y = try net.forward(try image(2, 8, engine), upTo: .layer2, pass)
+      let dy = try y.value.copied()
+      try #require(y.slot).receive(dy, engine.workers)
+      try tape.backward(engine)
+      return net.contents().parameters.compactMap { $0.parameter.gradient?.array }
+    }
+    let gradients = try run(false)
+    #expect(!gradients.isEmpty)
+    #expect(try run(true) == gradients)
+  }
+
   @Test("A stage's map has its channels and stride", arguments: Stem.allCases, Stage.allCases)
   func geometry(_ stem: Stem, _ stage: Stage) throws {
     let engine = try testEngine()
