@@ -88,8 +88,9 @@ struct ResNetTests {
   func targetPass() throws {
     let engine = try testEngine()
     func run(_ tape: Tape?) throws -> (Activation, ModuleContents) {
-      var source = WeightSource(engine: engine, seed: 1)
+      var source = WeightSource(zeros: engine)
       let net = try ResNet(.resnet18, stem: .small, &source)
+      try fill(net)
       let x = try image(2, 8, engine)
       let y = try net.forward(
         x, upTo: .layer1, Pass(engine: engine, tape: tape, mode: .training))
@@ -109,8 +110,9 @@ struct ResNetTests {
   func recomputes() throws {
     let engine = try testEngine()
     func run(_ recomputes: Bool) throws -> [[Float]] {
-      var source = WeightSource(engine: engine, seed: 1)
+      var source = WeightSource(zeros: engine)
       let net = try ResNet(.resnet18, stem: .small, &source)
+      try fill(net)
       let tape = Tape()
       let pass = Pass(engine: engine, tape: tape, mode: .training, recomputes: recomputes)
       let y = try net.forward(try image(2, 8, engine), upTo: .layer2, pass)
