@@ -6,7 +6,8 @@
 //   full disk is our error and never a half-closed HDF5 file
 // - new-style object headers (HDF5 1.8 and later), whose metadata HDF5 checksums itself
 // - no time stamps: the same content is the same bytes
-// Order at the end: structure, values, fsync, rename, fsync of the folder.
+// - behind HDF5's end stands the seal (Seal.swift)
+// Order at the end: structure, values, seal, fsync, rename, fsync of the folder.
 
 import CHDF5
 import Glibc
@@ -161,12 +162,15 @@ final class ContainerWriter {
       try buildStructure(temporary.path)
     }
     try temporary.reserve(total + slack)
+    var values: [Range<Int>] = []
     for (dataset, offset) in zip(datasets, offsets) where dataset.content.byteCount > 0 {
       guard let offset else {
         throw ScrlError(.internal, "write \(path): \(dataset.path) has no place in the file")
       }
       try copy(dataset.content, to: temporary, at: offset)
+      values.append(offset..<offset + dataset.content.byteCount)
     }
+    try Seal.append(to: temporary, values: values)
     try temporary.trim()
     try temporary.synchronize()
     guard rename(temporary.path, path) == 0 else { throw ioError("rename to \(path)") }
