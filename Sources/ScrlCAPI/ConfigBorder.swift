@@ -4,7 +4,7 @@ import CScrl
 import ScrlBase
 import ScrlMethod
 
-final class ConfigHandle: Handle {
+final class ConfigHandle: Handle, @unchecked Sendable {
   override class var kind: String { "config" }
   var config: Config
   init(_ config: Config) { self.config = config }

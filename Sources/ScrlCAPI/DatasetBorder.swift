@@ -7,7 +7,7 @@ import ScrlImage
 import ScrlMethod
 import ScrlStore
 
-final class DatasetHandle: Handle {
+final class DatasetHandle: Handle, @unchecked Sendable {
   override class var kind: String { "dataset" }
   let reader: DatasetReader
   init(_ reader: DatasetReader) { self.reader = reader }

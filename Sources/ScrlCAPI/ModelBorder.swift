@@ -5,7 +5,7 @@ import ScrlBase
 import ScrlMethod
 import ScrlNN
 
-final class ModelHandle: Handle {
+final class ModelHandle: Handle, @unchecked Sendable {
   override class var kind: String { "model" }
   let backbone: Backbone
   let parameters: NamedStateTable

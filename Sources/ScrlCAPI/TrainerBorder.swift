@@ -5,7 +5,7 @@ import ScrlBase
 import ScrlKernels
 import ScrlMethod
 
-final class TrainerHandle: Handle {
+final class TrainerHandle: Handle, @unchecked Sendable {
   override class var kind: String { "trainer" }
   let run: TrainingRun
   let parameters: NamedStateTable
@@ -166,7 +166,7 @@ public func scrl_trainer_progress(
 ) -> scrl_status {
   border { () throws(ScrlError) in
     try withHandle(trainer, TrainerHandle.self) { handle in
-      step?.pointee = UInt64(handle.run.trainer.step)
+      step?.pointee = UInt64(handle.run.trainer.stepsDone)
       total?.pointee = UInt64(handle.run.trainer.schedules.totalSteps)
     }
   }

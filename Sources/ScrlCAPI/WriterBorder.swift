@@ -6,7 +6,7 @@ import ScrlBase
 import ScrlImage
 import ScrlStore
 
-final class WriterHandle: Handle {
+final class WriterHandle: Handle, @unchecked Sendable {
   override class var kind: String { "writer" }
   let writer: DatasetWriter
   private let codec: JPEGCodec

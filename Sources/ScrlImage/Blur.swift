@@ -40,11 +40,9 @@ final class Blurrer {
     small.withUnsafeMutableBufferPointer { buffer in
       guard let small = buffer.baseAddress else { return }
       resampler.resample(
-        pixels, width: size, height: size, rowStride: size * 3, endsMemory: true,
-        x: down[level], y: down[level], flipped: false, into: small)
+        pixels, rowStride: size * 3, x: down[level], y: down[level], flipped: false, into: small)
       resampler.resample(
-        small, width: side, height: side, rowStride: side * 3, endsMemory: true,
-        x: up[level], y: up[level], flipped: false, into: pixels)
+        small, rowStride: side * 3, x: up[level], y: up[level], flipped: false, into: pixels)
     }
   }
 

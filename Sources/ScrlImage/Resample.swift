@@ -6,144 +6,171 @@
 /// One per thread: keeps the bytes between the passes.
 final class Resampler {
   private var middle: [UInt8] = []
-  private var lastRow: [UInt8] = []
+  private var turned: [UInt8] = []  // (columns, 16 rows, 3), a block of rows on its side
+  private var sums = [UInt8](repeating: 0, count: blockBytes + 1)
 
   /// - Parameters:
   ///   - source: the crop's first pixel; `rowStride` bytes between rows.
-  ///   - endsMemory: true when nothing readable follows the crop's last pixel.
   ///   - target: (y.outputs, x.outputs, 3).
   func resample(
-    _ source: UnsafePointer<UInt8>, width: Int, height: Int, rowStride: Int,
-    endsMemory: Bool, x: ResampleAxis, y: ResampleAxis, flipped: Bool,
-    into target: UnsafeMutablePointer<UInt8>
+    _ source: UnsafePointer<UInt8>, rowStride: Int, x: ResampleAxis, y: ResampleAxis,
+    flipped: Bool, into target: UnsafeMutablePointer<UInt8>
   ) {
     let rows = y.span
     let columns = x.span
     let targetStride = x.outputs * 3
     let columnsFirst = y.shrinkage > 0 && y.shrinkage > 2 * x.shrinkage
-    // One byte more: pixels are loaded as four bytes.
-    let needed = 1 + (columnsFirst ? y.outputs * columns.count * 3 : rows.count * targetStride)
+    let stride = columnsFirst ? columns.count * 3 : targetStride
+    let needed = stride * (columnsFirst ? y.outputs : rows.count)
     if middle.count < needed { middle = [UInt8](repeating: 0, count: needed) }
+    let corner = source + rows.lowerBound * rowStride + columns.lowerBound * 3
     middle.withUnsafeMutableBufferPointer { buffer in
       guard let middle = buffer.baseAddress else { return }
       if columnsFirst {
-        let stride = columns.count * 3
-        sumRows(
-          source + columns.lowerBound * 3, stride: rowStride, firstRow: 0, byteCount: stride, y,
-          into: middle)
-        for row in 0..<y.outputs {
-          sumPixels(
-            middle + row * stride, firstPixel: columns.lowerBound, x, flipped: flipped,
-            into: target + row * targetStride)
-        }
-        return
+        sumDown(corner, stride: rowStride, byteCount: stride, y, into: middle)
+        sumAcross(
+          middle, stride: stride, rows: y.outputs, x, flipped: flipped, into: target)
+      } else {
+        sumAcross(
+          corner, stride: rowStride, rows: rows.count, x, flipped: flipped, into: middle)
+        sumDown(middle, stride: stride, byteCount: stride, y, into: target)
       }
-      for row in rows {
-        let line = middle + (row - rows.lowerBound) * targetStride
-        let pixels = source + row * rowStride
-        if endsMemory, row == height - 1 {
-          withLastRow(pixels, byteCount: width * 3) {
-            sumPixels($0, firstPixel: 0, x, flipped: flipped, into: line)
-          }
-        } else {
-          sumPixels(pixels, firstPixel: 0, x, flipped: flipped, into: line)
-        }
-      }
-      sumRows(
-        middle, stride: targetStride, firstRow: rows.lowerBound, byteCount: targetStride, y,
-        into: target)
     }
   }
 
-  /// A copy with the byte more that `sumPixels` reads.
-  private func withLastRow(
-    _ row: UnsafePointer<UInt8>, byteCount: Int, _ body: (UnsafePointer<UInt8>) -> Void
+  /// The horizontal pass. `source` is the first pixel of the axis's span in the first row; rows
+  /// of the target follow each other without padding.
+  private func sumAcross(
+    _ source: UnsafePointer<UInt8>, stride: Int, rows: Int, _ axis: ResampleAxis, flipped: Bool,
+    into target: UnsafeMutablePointer<UInt8>
   ) {
-    lastRow.removeAll(keepingCapacity: true)
-    lastRow.append(contentsOf: UnsafeBufferPointer(start: row, count: byteCount))
-    lastRow.append(0)
-    lastRow.withUnsafeBufferPointer { copy in
-      if let start = copy.baseAddress { body(start) }
-    }
-  }
-}
-
-private let half = Int32(1) << (ResampleAxis.precisionBits - 1)
-
-/// The horizontal pass of one row, which starts at the source's pixel `firstPixel`. Each pixel is
-/// loaded as four bytes, so one byte after the row is read.
-private func sumPixels(
-  _ row: UnsafePointer<UInt8>, firstPixel: Int, _ axis: ResampleAxis, flipped: Bool,
-  into line: UnsafeMutablePointer<UInt8>
-) {
-  axis.withPointers { starts, counts, weights in
-    var weight = weights
-    var place = flipped ? line + (axis.outputs &- 1) &* 3 : line
-    let step = flipped ? -3 : 3
-    for output in 0..<axis.outputs {
-      var pixel = UnsafeRawPointer(row + (starts[output] &- firstPixel) &* 3)
-      var sum = SIMD4<Int32>(repeating: half)
-      for tap in 0..<counts[output] {
-        let bytes = pixel.loadUnaligned(as: SIMD4<UInt8>.self)
-        sum &+= SIMD4<Int32>(truncatingIfNeeded: bytes) &* weight[tap]
-        pixel += 3
+    guard rows >= 16 else {
+      for row in 0..<rows {
+        sumOneRow(
+          source + row * stride, axis, flipped: flipped, into: target + row * axis.outputs * 3)
       }
-      let value = (sum &>> ResampleAxis.precisionBits)
-        .clamped(lowerBound: .zero, upperBound: SIMD4(repeating: 255))
-      place[0] = UInt8(truncatingIfNeeded: value[0])
-      place[1] = UInt8(truncatingIfNeeded: value[1])
-      place[2] = UInt8(truncatingIfNeeded: value[2])
-      place += step
-      weight += axis.taps
+      return
+    }
+    let needed = axis.span.count * blockBytes + 1
+    if turned.count < needed { turned = [UInt8](repeating: 0, count: needed) }
+    turned.withUnsafeMutableBufferPointer { turned in
+      sums.withUnsafeMutableBufferPointer { sums in
+        guard let turned = turned.baseAddress, let sums = sums.baseAddress else { return }
+        // Blocks of 16 rows; the last one overlaps the one before it rather than overshoot.
+        var row = 0
+        while true {
+          turn(source + row * stride, stride: stride, pixels: axis.span.count, into: turned)
+          sumTurned(
+            turned, axis, flipped: flipped, sums, into: target + row * axis.outputs * 3)
+          if row == rows &- 16 { break }
+          row = min(row &+ 16, rows &- 16)
+        }
+      }
     }
   }
 }
 
-/// The vertical pass: each output row is a weighted sum of source rows, byte by byte. The source
-/// starts at row `firstRow`; the target's rows follow each other without padding.
-private func sumRows(
-  _ source: UnsafePointer<UInt8>, stride: Int, firstRow: Int, byteCount: Int,
-  _ axis: ResampleAxis, into target: UnsafeMutablePointer<UInt8>
+/// 16 rows of pixels to (pixels, 16, 3). A pixel moves as four bytes; the fourth is overwritten by
+/// the next, and the row's last pixel moves as three so that nothing after the row is read.
+private func turn(
+  _ source: UnsafePointer<UInt8>, stride: Int, pixels: Int,
+  into turned: UnsafeMutablePointer<UInt8>
 ) {
-  axis.withPointers { starts, counts, weights in
+  for pixel in 0..<pixels &- 1 {
+    let from = UnsafeRawPointer(source + 3 &* pixel)
+    let to = UnsafeMutableRawPointer(turned + blockBytes &* pixel)
+    for row in 0..<16 {
+      let bytes = from.loadUnaligned(fromByteOffset: row &* stride, as: UInt32.self)
+      to.storeBytes(of: bytes, toByteOffset: 3 &* row, as: UInt32.self)
+    }
+  }
+  for row in 0..<16 {
+    let from = source + (row &* stride &+ 3 &* (pixels &- 1))
+    let to = turned + (blockBytes &* (pixels &- 1) &+ 3 &* row)
+    (to[0], to[1], to[2]) = (from[0], from[1], from[2])
+  }
+}
+
+/// The horizontal pass of a turned block, turned back as it is written.
+private func sumTurned(
+  _ turned: UnsafePointer<UInt8>, _ axis: ResampleAxis, flipped: Bool,
+  _ sums: UnsafeMutablePointer<UInt8>, into target: UnsafeMutablePointer<UInt8>
+) {
+  let outputs = axis.outputs
+  axis.withPointers { starts, weights in
+    for place in 0..<outputs {
+      let output = flipped ? outputs &- 1 &- place : place
+      sumBlock(
+        turned + (starts[output] &- axis.span.lowerBound) &* blockBytes, stride: blockBytes,
+        weights + output &* axis.taps, taps: axis.taps, into: sums)
+      let from = UnsafeRawPointer(sums)
+      let to = target + 3 &* place
+      for row in 0..<16 {
+        let pixel = to + row &* outputs &* 3
+        if place == outputs &- 1 {
+          (pixel[0], pixel[1], pixel[2]) = (sums[3 &* row], sums[3 &* row + 1], sums[3 &* row + 2])
+        } else {
+          let bytes = from.loadUnaligned(fromByteOffset: 3 &* row, as: UInt32.self)
+          UnsafeMutableRawPointer(pixel).storeBytes(of: bytes, as: UInt32.self)
+        }
+      }
+    }
+  }
+}
+
+private func sumOneRow(
+  _ row: UnsafePointer<UInt8>, _ axis: ResampleAxis, flipped: Bool,
+  into target: UnsafeMutablePointer<UInt8>
+) {
+  axis.withPointers { starts, weights in
     for output in 0..<axis.outputs {
-      let weight = weights + output * axis.taps
-      let top = source + (starts[output] - firstRow) * stride
-      let line = target + output * byteCount
-      guard byteCount >= 16 else {
+      let from = row + (starts[output] - axis.span.lowerBound) * 3
+      let to = target + 3 * (flipped ? axis.outputs - 1 - output : output)
+      for channel in 0..<3 {
+        to[channel] = sumByte(
+          from + channel, stride: 3, weights + output * axis.taps, taps: axis.taps)
+      }
+    }
+  }
+}
+
+/// The vertical pass: each output row is a weighted sum of source rows, byte by byte. `source` is
+/// the first row of the axis's span; rows of the target follow each other without padding.
+private func sumDown(
+  _ source: UnsafePointer<UInt8>, stride: Int, byteCount: Int, _ axis: ResampleAxis,
+  into target: UnsafeMutablePointer<UInt8>
+) {
+  axis.withPointers { starts, weights in
+    for output in 0..<axis.outputs {
+      let weight = weights + output &* axis.taps
+      let top = source + (starts[output] &- axis.span.lowerBound) &* stride
+      let line = target + output &* byteCount
+      guard byteCount >= blockBytes else {
         for byte in 0..<byteCount {
-          var sum = half
-          for tap in 0..<counts[output] { sum &+= Int32(top[tap * stride + byte]) &* weight[tap] }
-          let value = min(max(sum >> ResampleAxis.precisionBits, 0), 255)
-          line[byte] = UInt8(truncatingIfNeeded: value)
+          line[byte] = sumByte(top + byte, stride: stride, weight, taps: axis.taps)
         }
         continue
       }
-      // Blocks of 16; the last one overlaps the one before it rather than overshoot.
       var byte = 0
       while true {
-        sumBlock(top + byte, stride, counts[output], weight, into: line + byte)
-        if byte == byteCount &- 16 { break }
-        byte = min(byte &+ 16, byteCount &- 16)
+        sumBlock(top + byte, stride: stride, weight, taps: axis.taps, into: line + byte)
+        if byte == byteCount &- blockBytes { break }
+        byte = min(byte &+ blockBytes, byteCount &- blockBytes)
       }
     }
   }
 }
 
-@inline(__always)
-private func sumBlock(
-  _ top: UnsafePointer<UInt8>, _ stride: Int, _ count: Int, _ weight: UnsafePointer<Int32>,
-  into line: UnsafeMutablePointer<UInt8>
-) {
-  var source = UnsafeRawPointer(top)
-  var sum = SIMD16<Int32>(repeating: half)
-  for tap in 0..<count {
-    let bytes = source.loadUnaligned(as: SIMD16<UInt8>.self)
-    sum &+= SIMD16<Int32>(truncatingIfNeeded: bytes) &* weight[tap]
-    source += stride
+extension ResampleAxis {
+  /// Starts and weights, alive for the call.
+  @inline(__always)
+  fileprivate func withPointers(_ body: (UnsafePointer<Int>, UnsafePointer<Int32>) -> Void) {
+    starts.withUnsafeBufferPointer { starts in
+      weights.withUnsafeBufferPointer { weights in
+        if let starts = starts.baseAddress, let weights = weights.baseAddress {
+          body(starts, weights)
+        }
+      }
+    }
   }
-  let value = (sum &>> ResampleAxis.precisionBits)
-    .clamped(lowerBound: .zero, upperBound: SIMD16(repeating: 255))
-  UnsafeMutableRawPointer(line).storeBytes(
-    of: SIMD16<UInt8>(truncatingIfNeeded: value), as: SIMD16<UInt8>.self)
 }

@@ -7,11 +7,11 @@ struct ResampleAxis {
 
   private(set) var shrinkage = 0  // source − target cells; negative when enlarging
   private(set) var outputs = 0  // output cells
-  private(set) var taps = 0  // room for weights per output cell
+  private(set) var taps = 0  // weights per output cell, the same for all: shorter sums hold zeros
   private(set) var starts: [Int] = []  // (outputs) first source cell
-  private(set) var counts: [Int] = []  // (outputs) source cells summed
   private(set) var weights: [Int32] = []  // (outputs, taps)
   private(set) var span = 0..<0  // source cells that any output cell needs
+  private var bounds: [Range<Int>] = []
   private var cubic: [Double] = []
 
   init() {}
@@ -27,19 +27,25 @@ struct ResampleAxis {
     let support = 2 * stretch
     shrinkage = source - target
     outputs = window.count
-    taps = min(Int(support.rounded(.up)) * 2 + 1, source)
+    taps = 0
+    bounds.removeAll(keepingCapacity: true)
     starts.removeAll(keepingCapacity: true)
-    counts.removeAll(keepingCapacity: true)
     weights.removeAll(keepingCapacity: true)
     for output in window {
       let center = (Double(output) + 0.5) * scale
       let start = max(Int(center - support + 0.5), 0)
       let end = min(Int(center + support + 0.5), source)
-      starts.append(start)
-      counts.append(end - start)
-      appendWeights(start..<end, center: center, stretch: stretch)
+      bounds.append(start..<end)
+      taps = max(taps, end - start)
     }
-    span = (starts.first ?? 0)..<((starts.last ?? 0) + (counts.last ?? 0))
+    for (output, cells) in zip(window, bounds) {
+      let start = min(cells.lowerBound, source - taps)
+      starts.append(start)
+      for _ in start..<cells.lowerBound { weights.append(0) }
+      appendWeights(cells, center: (Double(output) + 0.5) * scale, stretch: stretch)
+      for _ in cells.upperBound..<start + taps { weights.append(0) }
+    }
+    span = (starts.first ?? 0)..<(starts.last ?? 0) + taps
   }
 
   private mutating func appendWeights(_ cells: Range<Int>, center: Double, stretch: Double) {
@@ -56,7 +62,6 @@ struct ResampleAxis {
       let normal = total != 0 ? weight / total : weight
       weights.append(Int32(normal < 0 ? normal * one - 0.5 : normal * one + 0.5))
     }
-    for _ in cells.count..<taps { weights.append(0) }
   }
 }
 
@@ -67,24 +72,4 @@ private func cubicKernel(_ position: Double) -> Double {
   if x < 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
   if x < 2 { return (((x - 5) * x + 8) * x - 4) * a }
   return 0
-}
-
-extension ResampleAxis {
-  /// Starts, counts, weights; all live for the call.
-  @inline(__always)
-  func withPointers(
-    _ body: (UnsafePointer<Int>, UnsafePointer<Int>, UnsafePointer<Int32>) -> Void
-  ) {
-    starts.withUnsafeBufferPointer { starts in
-      counts.withUnsafeBufferPointer { counts in
-        weights.withUnsafeBufferPointer { weights in
-          if let starts = starts.baseAddress, let counts = counts.baseAddress,
-            let weights = weights.baseAddress
-          {
-            body(starts, counts, weights)
-          }
-        }
-      }
-    }
-  }
 }

@@ -36,10 +36,8 @@ final class Studio {
       pixels.withUnsafeMutableBufferPointer { target in
         guard let source = source.baseAddress, let target = target.baseAddress else { return }
         resampler.resample(
-          source + (crop.y * image.width + crop.x) * 3, width: crop.width, height: crop.height,
-          rowStride: image.width * 3,
-          endsMemory: crop.y + crop.height == image.height && crop.x + crop.width == image.width,
-          x: x, y: y, flipped: flipped, into: target)
+          source + (crop.y * image.width + crop.x) * 3, rowStride: image.width * 3, x: x, y: y,
+          flipped: flipped, into: target)
       }
     }
   }

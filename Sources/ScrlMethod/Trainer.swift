@@ -29,7 +29,7 @@ package final class Trainer {
   package let schedules: Schedules
   package let state: ModuleContents  // every weight and statistic, full names
   package let optimizer: LARS
-  package internal(set) var step = 0
+  package internal(set) var stepsDone = 0
   package private(set) var profile = StepProfile()
 
   package let engine: any Engine
@@ -57,11 +57,11 @@ package final class Trainer {
     optimizer = try LARS(
       networks.trained.parameters,
       try LARSOptions(
-        momentum: Float(config.momentum), weightDecay: Float(config.weightDecay),
+        momentum: config.momentum, weightDecay: config.weightDecay,
         quirks: config.quirks), workers: engine.workers)
   }
 
-  package var isDone: Bool { step >= schedules.totalSteps }
+  package var isDone: Bool { stepsDone >= schedules.totalSteps }
 
   /// One step on the dataset's next batch.
   package func step() throws(ScrlError) -> StepReport {
@@ -72,17 +72,7 @@ package final class Trainer {
       throw ScrlError(.state, "step: all \(schedules.totalSteps) steps are done")
     }
     let start = monotonicSeconds()
-    let loader =
-      try self.loader ?? Loader(dataset, config, engine: engine, firstStep: step)
-    self.loader = loader
-    let batch: Batch
-    do throws(ScrlError) {
-      batch = try loader.batch(step: step)
-    } catch {
-      self.loader = nil  // a new one starts at this step
-      throw error
-    }
-    return try step(on: batch, startedAt: start)
+    return try step(on: try nextBatch(dataset), startedAt: start)
   }
 
   /// One step on a given batch.
@@ -94,9 +84,9 @@ package final class Trainer {
     let usesBoxes = config.method == .scrl
     let boxes = usesBoxes ? batch.boxes : nil
     var report = StepReport(
-      didStep: false, step: step + 1, totalSteps: schedules.totalSteps, epoch: batch.epoch,
-      loss: 0, learningRate: schedules.rate.rate(step: step + 1),
-      emaMomentum: schedules.ema.momentum(step: step),
+      didStep: false, step: stepsDone + 1, totalSteps: schedules.totalSteps, epoch: batch.epoch,
+      loss: 0, learningRate: schedules.rate.rate(step: stepsDone + 1),
+      emaMomentum: schedules.ema.momentum(step: stepsDone),
       boxes: usesBoxes ? batch.boxes1.count : batch.images, skipped: batch.skipped, seconds: 0,
       waitSeconds: watch.profile.wait)
 
@@ -109,11 +99,27 @@ package final class Trainer {
         throw error
       }
     }
-    step += 1
+    stepsDone += 1
     watch.finish()
     profile = watch.profile
     report.seconds = profile.total
     return report
+  }
+
+  private func nextBatch(_ dataset: DatasetReader) throws(ScrlError) -> Batch {
+    let loader: Loader
+    if let running = self.loader {
+      loader = running
+    } else {
+      loader = try Loader(dataset, config, engine: engine, firstStep: stepsDone)
+    }
+    self.loader = loader
+    do throws(ScrlError) {
+      return try loader.batch(step: stepsDone)
+    } catch {
+      self.loader = nil  // a new one starts at this step
+      throw error
+    }
   }
 
   /// The step proper. On an error nothing has changed, running statistics included.
@@ -147,7 +153,7 @@ package final class Trainer {
       watch.lap(\.backward)
 
       // 5. Optimiser, then target ← m·target + (1 − m)·online, parameters only.
-      try optimizer.step(rate: Float(report.learningRate))
+      try optimizer.step(rate: report.learningRate)
       try updateTarget(momentum: report.emaMomentum)
       watch.lap(\.update)
       return loss
@@ -161,9 +167,9 @@ package final class Trainer {
     let pairs = zip(
       networks.target.contents().parameters, networks.online.contents().parameters)
     for (target, online) in pairs {
-      emaUpdate(
-        target: target.parameter.value, online: online.parameter.value,
-        momentum: Float(momentum), workers: engine.workers)
+      try emaUpdate(
+        target: target.parameter.value.buffer, online: online.parameter.value.buffer,
+        momentum: momentum, engine.workers)
     }
   }
 }

@@ -31,9 +31,9 @@ func writeCheckpoint(
   try writer.write(Place.model, trainer.state.state.map { ($0.name, $0.tensor) })
   try writer.write(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
   try writer.write(trainer.config)
-  try writer.write(Place.step, integer: Int64(trainer.step))
+  try writer.write(Place.step, integer: Int64(trainer.stepsDone))
   try writer.write(
-    Place.epoch, integer: Int64(trainer.step / trainer.schedules.stepsPerEpoch))
+    Place.epoch, integer: Int64(trainer.stepsDone / trainer.schedules.stepsPerEpoch))
   try writer.write(Place.threads, integer: Int64(trainer.engine.workers.count))
   try writer.write(Place.ranks, integer: 1)
   if let dataset = trainer.dataset {
@@ -138,7 +138,7 @@ struct SavedTraining {
   func restore(_ trainer: Trainer) throws(ScrlError) {
     try reader.fill(Place.model, trainer.state.state.map { ($0.name, $0.tensor) })
     try reader.fill(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
-    trainer.step = step
+    trainer.stepsDone = step
   }
 }
 

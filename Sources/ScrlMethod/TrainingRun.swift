@@ -47,19 +47,18 @@ package final class TrainingRun {
   /// Trains at most `steps` steps (0: to the end), saves, and says so when it was stopped.
   /// - Parameter onStep: false stops after this step.
   package func run(steps: Int, onStep: (StepReport) -> Bool) throws(ScrlError) {
-    let end =
-      steps > 0
-      ? min(trainer.schedules.totalSteps, trainer.step + steps) : trainer.schedules.totalSteps
+    let left = max(0, trainer.schedules.totalSteps - trainer.stepsDone)
+    let end = trainer.stepsDone + (steps > 0 ? min(steps, left) : left)
     let every =
       trainer.config.checkpointEvery > 0
       ? trainer.config.checkpointEvery : trainer.schedules.stepsPerEpoch
-    while trainer.step < end {
+    while trainer.stepsDone < end {
       let report = try step()
       if !onStep(report) {
         try saveToFolder()
         throw ScrlError(.cancelled, "train: stopped by the host after step \(report.step)")
       }
-      if trainer.step % every == 0, trainer.step < end { try saveToFolder() }
+      if trainer.stepsDone % every == 0, trainer.stepsDone < end { try saveToFolder() }
     }
     try saveToFolder()
   }
@@ -70,8 +69,8 @@ package final class TrainingRun {
 
   private func saveToFolder() throws(ScrlError) {
     guard let folder else { return }
-    try save(folder.checkpointPath(step: trainer.step))
-    try folder.settle(step: trainer.step, keep: trainer.config.checkpointKeep)
+    try save(folder.checkpointPath(step: trainer.stepsDone))
+    try folder.settle(step: trainer.stepsDone, keep: trainer.config.checkpointKeep)
   }
 
   private func record(_ report: StepReport) throws(ScrlError) -> StepReport {

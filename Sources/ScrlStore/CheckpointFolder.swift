@@ -81,7 +81,7 @@ package enum CheckpointFolder {
     let temporary = "\(folder)/.\(newestName).\(String(generator.next(), radix: 36)).tmp"
     if link(source, temporary) != 0 {
       switch errno {
-      case EPERM, EOPNOTSUPP, EMLINK, EXDEV, ENOSYS, EACCES: try copyFile(source, to: temporary)
+      case EPERM, EOPNOTSUPP, EMLINK, EXDEV, ENOSYS, EACCES: try copyFile(source, to: temporary, for: target)
       default: throw ioError("link \(source)")
       }
     }
@@ -95,11 +95,13 @@ package enum CheckpointFolder {
     try synchronizeFolder(folder)
   }
 
-  private static func copyFile(_ source: String, to target: String) throws(ScrlError) {
+  private static func copyFile(
+    _ source: String, to temporary: String, for target: String
+  ) throws(ScrlError) {
     let input = try OpenFile(reading: source)
-    let output = try OpenFile(creating: target)
+    let output = try OpenFile(creating: temporary, for: target)
     var whole = false
-    defer { if !whole { unlink(target) } }
+    defer { if !whole { unlink(temporary) } }
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
     defer { piece.deallocate() }
     var done = 0

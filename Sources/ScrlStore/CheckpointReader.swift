@@ -90,6 +90,12 @@ package final class CheckpointReader: Sendable {
     return value
   }
 
+  /// A text attribute.
+  package func attributeText(_ name: String) throws(ScrlError) -> String {
+    guard case .text(let value) = attribute(name) else { throw missing(name, "text") }
+    return value
+  }
+
   package func table(_ name: String) throws(ScrlError) -> (columns: [String], rows: [[Double]]) {
     let dataset = try container.dataset(name, .float64, rank: 2)
     try requireChecksum(dataset)

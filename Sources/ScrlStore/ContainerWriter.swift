@@ -85,7 +85,7 @@ final class ContainerWriter {
     if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
       throw ScrlError(.io, "create \(path): the name is taken, it \(fileKind(status.st_mode))")
     }
-    spoolFile = try createTemporary(folder: folder, name: name)
+    spoolFile = try createTemporary(folder: folder, name: name, for: path)
     unlink(spoolFile.path)
   }
 
@@ -96,7 +96,7 @@ final class ContainerWriter {
     let start = spooledByteCount
     if pending.count + bytes.count > pieceByteCount { try flushSpool() }
     if bytes.count >= pieceByteCount {
-      try writeSpool(bytes)
+      try spoolFile.write(at: spooled, bytes)
       spooled += bytes.count
     } else {
       pending.append(contentsOf: bytes)
@@ -106,22 +106,11 @@ final class ContainerWriter {
 
   private func flushSpool() throws(ScrlError) {
     let result = pending.withUnsafeBytes { bytes in
-      Result { () throws(ScrlError) in try writeSpool(bytes) }
+      Result { () throws(ScrlError) in try spoolFile.write(at: spooled, bytes) }
     }
     try result.get()
     spooled += pending.count
     pending.removeAll(keepingCapacity: true)
-  }
-
-  /// The spool has no name; its errors speak of the file that it is for.
-  private func writeSpool(_ bytes: UnsafeRawBufferPointer) throws(ScrlError) {
-    do {
-      if let base = bytes.baseAddress {
-        try spoolFile.write(at: spooled, UnsafeRawBufferPointer(start: base, count: bytes.count))
-      }
-    } catch {
-      throw ScrlError(error.code, "\(error.message) (temporary for \(path))")
-    }
   }
 
   func add(_ path: String, _ type: ElementType, shape: [Int], spool range: Range<Int>, crc: UInt32?)
@@ -162,7 +151,7 @@ final class ContainerWriter {
   /// Writes the file under its name. Afterwards this writer is used up, whatever happened.
   func finish() throws(ScrlError) {
     try flushSpool()
-    let temporary = try createTemporary(folder: folder, name: name)
+    let temporary = try createTemporary(folder: folder, name: name, for: path)
     var renamed = false
     defer { if !renamed { unlink(temporary.path) } }
     let total = datasets.reduce(0) { $0 + $1.content.byteCount }
@@ -178,6 +167,7 @@ final class ContainerWriter {
       }
       try copy(dataset.content, to: temporary, at: offset)
     }
+    try temporary.trim()
     try temporary.synchronize()
     guard rename(temporary.path, path) == 0 else { throw ioError("rename to \(path)") }
     renamed = true
@@ -284,20 +274,14 @@ extension ContainerWriter {
 /// Values move in pieces of this size, so that memory stays small whatever the file's size.
 private let pieceByteCount = 8 << 20
 
-private func createTemporary(folder: String, name: String) throws(ScrlError) -> OpenFile {
-  // A name nobody else has: a crashed run's leftover is passed over, never waited for.
+/// A file under a name that nobody else has: a crashed run's leftover is never waited for.
+private func createTemporary(folder: String, name: String, for path: String) throws(ScrlError)
+  -> OpenFile
+{
   var generator = SystemRandomNumberGenerator()
+  let mark = String(generator.next(), radix: 36)
   let stem = name.utf8.count > 200 ? "scrl" : name
-  var attempt = 0
-  while true {
-    let mark = String(generator.next(), radix: 36)
-    do {
-      return try OpenFile(creating: "\(folder)/.\(stem).\(mark).tmp")
-    } catch {
-      attempt += 1
-      guard errno == EEXIST, attempt < 100 else { throw error }
-    }
-  }
+  return try OpenFile(creating: "\(folder)/.\(stem).\(mark).tmp", for: path)
 }
 
 /// "/a/b/c" → ["/a", "/a/b"]; the root is not among them.

@@ -35,7 +35,7 @@ package func walkImages(
   var root = folder
   while root.count > 1, root.last == UInt8(ascii: "/") { root.removeLast() }
   var status = stat()
-  guard withPath(root, { stat($0, &status) }) == 0 else {
+  guard stat(cPath(root), &status) == 0 else {
     throw ioError("read folder \(displayText(root))")
   }
   let names = try folderEntries(root)
@@ -63,13 +63,13 @@ private func walk(
       try visit(.problem(WalkProblem(path: path, reason: reason)))
     }
     var status = stat()
-    guard withPath(path, { stat($0, &status) }) == 0 else {
+    guard stat(cPath(path), &status) == 0 else {
       try report(errno == ENOENT ? "is a link to nothing" : errnoText(errno))
       continue
     }
     switch status.st_mode & S_IFMT {
     case S_IFREG:
-      if withPath(path, { access($0, R_OK) }) == 0 {
+      if access(cPath(path), R_OK) == 0 {
         try visit(.file(WalkedFile(path: path, topFolder: top)))
       } else {
         try report(errnoText(errno))
@@ -95,7 +95,7 @@ private func walk(
 
 /// Names in a folder but "." and "..", in bytewise order.
 func folderEntries(_ folder: [UInt8]) throws(ScrlError) -> [[UInt8]] {
-  guard let stream = withPath(folder, { opendir($0) }) else {
+  guard let stream = opendir(cPath(folder)) else {
     throw ioError("read folder \(displayText(folder))")
   }
   defer { closedir(stream) }
@@ -115,21 +115,10 @@ func folderEntries(_ folder: [UInt8]) throws(ScrlError) -> [[UInt8]] {
   return names.sorted { $0.lexicographicallyPrecedes($1) }
 }
 
-/// Calls body with the bytes as a C path.
-package func withPath<Result>(_ path: [UInt8], _ body: (UnsafePointer<CChar>) -> Result) -> Result
-{
-  let terminated = path.map { CChar(bitPattern: $0) } + [0]
-  return terminated.withUnsafeBufferPointer { buffer in
-    // A non-empty array always has a base address.
-    buffer.baseAddress.map(body) ?? body(emptyPath)
-  }
+/// The bytes as a C path, to pass where C expects one.
+package func cPath(_ path: [UInt8]) -> [CChar] {
+  path.map { CChar(bitPattern: $0) } + [0]
 }
-
-private nonisolated(unsafe) let emptyPath: UnsafePointer<CChar> = {
-  let pointer = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
-  pointer.initialize(to: 0)
-  return UnsafePointer(pointer)
-}()
 
 /// Text for people: valid UTF-8 stays; other bytes, control characters and the backslash become
 /// \xNN, so that different names never look the same.

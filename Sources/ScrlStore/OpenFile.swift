@@ -8,10 +8,12 @@ import ScrlBase
 final class OpenFile: @unchecked Sendable {
   let descriptor: Int32
   let path: String
+  private let shown: String  // what errors call it: a temporary bears the name it is meant for
 
   /// Opens a regular file for reading; never waits on a pipe or device.
   init(reading path: String) throws(ScrlError) {
     self.path = path
+    shown = path
     try checkPath(path)
     descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw ioError("open \(path)") }
@@ -21,18 +23,19 @@ final class OpenFile: @unchecked Sendable {
     }
   }
 
-  /// Creates a file that must not exist yet.
-  init(creating path: String) throws(ScrlError) {
+  /// Creates a file that must not exist yet, in place of `target` for now.
+  init(creating path: String, for target: String) throws(ScrlError) {
     self.path = path
+    shown = target
     descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw ioError("create \(path)") }
+    guard descriptor >= 0 else { throw ioError("create \(target): temporary file beside it") }
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   func status() throws(ScrlError) -> stat {
     var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw ioError("stat \(path)") }
+    guard fstat(descriptor, &status) == 0 else { throw ioError("stat \(shown)") }
     return status
   }
 
@@ -45,7 +48,7 @@ final class OpenFile: @unchecked Sendable {
       let got = pread(descriptor, base + done, min(buffer.count - done, 1 << 30), offset + done)
       if got < 0 {
         if errno == EINTR { continue }
-        throw ioError("read \(path)")
+        throw ioError("read \(shown)")
       }
       if got == 0 { break }
       done += got
@@ -59,9 +62,9 @@ final class OpenFile: @unchecked Sendable {
       let put = pwrite(descriptor, base + done, min(bytes.count - done, 1 << 30), offset + done)
       if put < 0 {
         if errno == EINTR { continue }
-        throw ioError("write \(path)")
+        throw ioError("write \(shown)")
       }
-      if put == 0 { throw ScrlError(.io, "write \(path): nothing written") }
+      if put == 0 { throw ScrlError(.io, "write \(shown): nothing written") }
       done += put
     }
   }
@@ -74,23 +77,30 @@ final class OpenFile: @unchecked Sendable {
       UInt64(byteCount) > UInt64(limit.rlim_cur)
     {
       errno = EFBIG
-      throw ioError("write \(path) (\(byteCount) bytes)")
+      throw ioError("write \(shown) (\(byteCount) bytes)")
     }
     guard byteCount > 0 else { return }
     while chdf5_reserve(descriptor, Int64(byteCount)) != 0 {
       switch errno {
       case EINTR: continue
       case ENOSPC, EFBIG, EDQUOT, EIO, EROFS:
-        throw ioError("write \(path) (\(byteCount) bytes)")
+        throw ioError("write \(shown) (\(byteCount) bytes)")
       default: return
       }
+    }
+  }
+
+  /// Gives back what was reserved behind the end.
+  func trim() throws(ScrlError) {
+    guard ftruncate(descriptor, try status().st_size) == 0 else {
+      throw ioError("truncate \(shown)")
     }
   }
 
   func synchronize() throws(ScrlError) {
     while fsync(descriptor) != 0 {
       if errno == EINTR { continue }
-      throw ioError("fsync \(path)")
+      throw ioError("fsync \(shown)")
     }
   }
 }

@@ -1,0 +1,55 @@
+"""SCRL: self-supervised pretraining of backbones that localise, on the CPU.
+
+    import scrl
+    scrl.pack("images/", "data.h5")
+    cfg = scrl.Config(preset="scrl-small")
+    scrl.Trainer(cfg, scrl.Dataset("data.h5"), out="run/").fit()
+    model = scrl.Model.load("run/")
+
+Images are RGB. Boxes are x0, y0, x1, y1 in pixels. Tensors are float32 (N,C,H,W) numpy arrays.
+Every failure of the library is a scrl.Error.
+"""
+
+from typing import Any, Dict
+
+from . import ops
+from .config import Config, Key, describe, presets
+from .dataset import Dataset, PackReport, pack, prepare
+from .errors import (
+    ArgumentError, CancelledError, ConfigError, DataError, DivergedError, Error, ForkedError,
+    FormatError, InternalError, OutOfMemoryError, ShapeError, StateError, StorageError,
+    UnsupportedError,
+)
+from .model import Model
+from .trainer import StepReport, Trainer
+from .views import ViewPair, views
+
+__version__ = "0.1.0"
+
+
+def build_info() -> Dict[str, Any]:
+    """How the library was built and what it found: version, abi, backends, blas, simd, cpus."""
+    import json
+
+    from ._ffi import lib
+
+    return json.loads(lib.scrl_build_info().decode("utf-8"))
+
+
+def set_log(sink: Any) -> None:
+    """Sends the library's notes (a skipped image, a checkpoint passed over) to sink(line).
+
+    It may be called from any thread. None stops it.
+    """
+    from . import _ffi
+
+    _ffi.set_log(sink)
+
+
+__all__ = [
+    "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError", "Dataset",
+    "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key", "Model",
+    "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport", "StorageError",
+    "Trainer", "UnsupportedError", "ViewPair", "build_info", "describe", "ops", "pack", "prepare",
+    "presets", "set_log", "views",
+]

@@ -1,0 +1,474 @@
+"""Every word of ctypes: structs, callbacks and functions of scrl.h, and how the library is found.
+
+Order and names are the header's; Tests/Python/test_header.py compares the two. The library is
+loaded at the first call, so that `import scrl` and `scrl --help` do without it.
+"""
+
+import ctypes
+import operator
+import os
+from ctypes import (
+    CFUNCTYPE, POINTER, Structure, byref, c_char, c_char_p, c_double, c_float, c_int32, c_int64,
+    c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, sizeof,
+)
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from .errors import BY_STATUS, ArgumentError, Error, ShapeError, StateError, UnsupportedError
+
+ABI = 0
+PathLike = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+
+status = c_int32
+floats = POINTER(c_float)
+ints = POINTER(c_int32)
+bytes_ = POINTER(c_uint8)
+size_p = POINTER(c_size_t)
+buffer = POINTER(c_char)
+
+
+# Opaque objects: a type each, so that ctypes refuses one in the place of another.
+class scrl_config(Structure):
+    pass
+
+
+class scrl_writer(Structure):
+    pass
+
+
+class scrl_dataset(Structure):
+    pass
+
+
+class scrl_model(Structure):
+    pass
+
+
+class scrl_trainer(Structure):
+    pass
+
+
+config_p = POINTER(scrl_config)
+writer_p = POINTER(scrl_writer)
+dataset_p = POINTER(scrl_dataset)
+model_p = POINTER(scrl_model)
+trainer_p = POINTER(scrl_trainer)
+
+
+class _Sized(Structure):
+    """A struct whose first field tells its size to the library."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(struct_size=sizeof(type(self)), **fields)
+
+
+class scrl_config_key(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("name", c_char_p), ("type", c_char_p), ("range", c_char_p),
+        ("preset", c_char_p), ("meaning", c_char_p),
+    ]
+
+
+class scrl_annotation(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("label", c_int32), ("box_count", c_size_t), ("boxes", floats),
+        ("box_labels", ints), ("masks", POINTER(c_char_p)),
+    ]
+
+
+class scrl_view_pair(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("view1", floats), ("view2", floats), ("boxes1", floats),
+        ("boxes2", floats), ("box_count", c_size_t), ("crop1", c_int32 * 4),
+        ("crop2", c_int32 * 4), ("flip1", c_int32), ("flip2", c_int32),
+    ]
+
+
+class scrl_tensor(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("rank", c_int32), ("data", floats), ("shape", c_int64 * 4),
+        ("strides", c_int64 * 4),
+    ]
+
+
+class scrl_roi_align_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("output_height", c_int32), ("output_width", c_int32),
+        ("spatial_scale", c_float), ("sampling_ratio", c_int32), ("aligned", c_int32),
+    ]
+
+
+class scrl_parameter_info(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("name", c_char_p), ("rank", c_int32), ("shape", c_int64 * 4),
+        ("count", c_int64), ("trainable", c_int32),
+    ]
+
+
+class scrl_step_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("did_step", c_int32), ("step", c_uint64),
+        ("total_steps", c_uint64), ("epoch", c_uint64), ("loss", c_double),
+        ("learning_rate", c_double), ("ema_momentum", c_double), ("boxes", c_uint64),
+        ("skipped", c_uint64), ("seconds", c_double), ("wait_seconds", c_double),
+    ]
+
+
+# Callbacks. None of ours may raise: ctypes would print the exception and answer 0.
+scrl_log_fn = CFUNCTYPE(None, c_char_p, c_void_p)
+scrl_skip_fn = CFUNCTYPE(c_int32, c_char_p, c_char_p, c_int32, c_void_p)
+scrl_walk_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_size_t, c_void_p)
+scrl_step_fn = CFUNCTYPE(c_int32, POINTER(scrl_step_report), c_void_p)
+
+
+class scrl_folder_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("labels_from_folders", c_int32), ("skipped", scrl_skip_fn),
+        ("progress", scrl_walk_fn), ("user", c_void_p),
+    ]
+
+
+tensor_p = POINTER(scrl_tensor)
+roi_p = POINTER(scrl_roi_align_options)
+annotation_p = POINTER(scrl_annotation)
+info_p = POINTER(scrl_parameter_info)
+report_p = POINTER(scrl_step_report)
+
+FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
+    # library
+    "scrl_version": (c_char_p, []),
+    "scrl_abi": (c_int32, []),
+    "scrl_build_info": (c_char_p, []),
+    "scrl_status_name": (c_char_p, [status]),
+    "scrl_last_error": (c_char_p, []),
+    "scrl_log_set": (None, [scrl_log_fn, c_void_p]),
+    # config
+    "scrl_config_new": (status, [c_char_p, POINTER(config_p)]),
+    "scrl_config_clone": (status, [config_p, POINTER(config_p)]),
+    "scrl_config_set": (status, [config_p, c_char_p, c_char_p]),
+    "scrl_config_get": (status, [config_p, c_char_p, buffer, c_size_t, size_p]),
+    "scrl_config_check": (status, [config_p]),
+    "scrl_config_key_count": (c_size_t, []),
+    "scrl_config_key_at": (status, [c_size_t, POINTER(scrl_config_key)]),
+    "scrl_config_preset_count": (c_size_t, []),
+    "scrl_config_preset_name": (c_char_p, [c_size_t]),
+    "scrl_config_free": (None, [config_p]),
+    # writer
+    "scrl_writer_new": (status, [c_char_p, POINTER(writer_p)]),
+    "scrl_writer_add_class": (status, [writer_p, c_char_p, ints]),
+    "scrl_writer_add_jpeg": (status, [writer_p, c_void_p, c_size_t, annotation_p]),
+    "scrl_writer_add_file": (status, [writer_p, c_char_p, annotation_p]),
+    "scrl_writer_add_rgb": (
+        status, [writer_p, bytes_, c_size_t, c_size_t, c_size_t, c_int32, annotation_p]),
+    "scrl_writer_add_folder": (
+        status, [writer_p, c_char_p, POINTER(scrl_folder_options), size_p, size_p]),
+    "scrl_writer_count": (status, [writer_p, size_p]),
+    "scrl_writer_finish": (status, [writer_p]),
+    "scrl_writer_free": (None, [writer_p]),
+    # dataset
+    "scrl_dataset_open": (status, [c_char_p, POINTER(dataset_p)]),
+    "scrl_dataset_count": (status, [dataset_p, size_p]),
+    "scrl_dataset_size": (status, [dataset_p, c_size_t, size_p, size_p]),
+    "scrl_dataset_read_rgb": (status, [dataset_p, c_size_t, bytes_, c_size_t]),
+    "scrl_dataset_read_jpeg": (status, [dataset_p, c_size_t, bytes_, c_size_t, size_p]),
+    "scrl_dataset_label": (status, [dataset_p, c_size_t, ints]),
+    "scrl_dataset_boxes": (status, [dataset_p, c_size_t, floats, ints, c_size_t, size_p]),
+    "scrl_dataset_mask": (status, [dataset_p, c_size_t, c_size_t, buffer, c_size_t, size_p]),
+    "scrl_dataset_class_count": (status, [dataset_p, size_p]),
+    "scrl_dataset_class_name": (status, [dataset_p, c_size_t, POINTER(c_char_p)]),
+    "scrl_dataset_free": (None, [dataset_p]),
+    # views
+    "scrl_views_make": (
+        status, [dataset_p, config_p, c_size_t, c_size_t, POINTER(scrl_view_pair)]),
+    # tensors
+    "scrl_roi_align": (status, [tensor_p, floats, c_size_t, roi_p, floats, c_size_t]),
+    "scrl_roi_align_backward": (
+        status, [tensor_p, floats, c_size_t, roi_p, POINTER(c_int64), floats, c_size_t]),
+    # model
+    "scrl_model_new": (status, [config_p, POINTER(model_p)]),
+    "scrl_model_load": (status, [c_char_p, POINTER(model_p)]),
+    "scrl_model_save": (status, [model_p, c_char_p]),
+    "scrl_model_config": (status, [model_p, POINTER(config_p)]),
+    "scrl_model_parameter_count": (status, [model_p, size_p]),
+    "scrl_model_parameter_at": (status, [model_p, c_size_t, info_p]),
+    "scrl_model_parameter_read": (status, [model_p, c_char_p, floats, c_size_t]),
+    "scrl_model_parameter_write": (status, [model_p, c_char_p, floats, c_size_t]),
+    "scrl_model_feature_shape": (
+        status, [model_p, c_char_p, c_size_t, c_size_t, c_size_t, POINTER(c_int64)]),
+    "scrl_model_features": (status, [model_p, tensor_p, c_char_p, floats, c_size_t]),
+    "scrl_model_embedding_size": (status, [model_p, size_p]),
+    "scrl_model_embed": (status, [model_p, tensor_p, floats, c_size_t]),
+    "scrl_model_embed_regions": (
+        status, [model_p, tensor_p, floats, c_size_t, floats, c_size_t]),
+    "scrl_model_region_size": (status, [model_p, size_p]),
+    "scrl_model_free": (None, [model_p]),
+    "scrl_image_prepare": (
+        status, [bytes_, c_size_t, c_size_t, c_size_t, floats, c_size_t]),
+    # trainer
+    "scrl_trainer_new": (status, [config_p, dataset_p, c_char_p, POINTER(trainer_p)]),
+    "scrl_trainer_resume": (status, [c_char_p, dataset_p, POINTER(trainer_p)]),
+    "scrl_trainer_step": (status, [trainer_p, report_p]),
+    "scrl_trainer_step_on": (
+        status, [trainer_p, tensor_p, tensor_p, floats, floats, c_size_t, ints, report_p]),
+    "scrl_trainer_run": (status, [trainer_p, c_uint64, scrl_step_fn, c_void_p]),
+    "scrl_trainer_cancel": (status, [trainer_p]),
+    "scrl_trainer_save": (status, [trainer_p, c_char_p]),
+    "scrl_trainer_progress": (status, [trainer_p, POINTER(c_uint64), POINTER(c_uint64)]),
+    "scrl_trainer_config": (status, [trainer_p, POINTER(config_p)]),
+    "scrl_trainer_parameter_count": (status, [trainer_p, size_p]),
+    "scrl_trainer_parameter_at": (status, [trainer_p, c_size_t, info_p]),
+    "scrl_trainer_parameter_read": (status, [trainer_p, c_char_p, floats, c_size_t]),
+    "scrl_trainer_parameter_write": (status, [trainer_p, c_char_p, floats, c_size_t]),
+    "scrl_trainer_profile": (status, [trainer_p, buffer, c_size_t, size_p]),
+    "scrl_trainer_free": (None, [trainer_p]),
+}
+
+
+# ------------------------------------------------------------------ loading
+
+def candidates() -> List[str]:
+    """Where the library is looked for, in order."""
+    named = os.environ.get("SCRL_LIBRARY")
+    if named:
+        return [named]
+    here = Path(__file__).resolve().parent
+    places = [here / "_lib" / "libscrl.so.0"]
+    if len(here.parents) > 2:
+        places.append(here.parents[2] / "build" / "lib" / "libscrl.so.0")
+    return [str(place) for place in places if place.is_file()] + ["libscrl.so.0"]
+
+
+def _load() -> ctypes.CDLL:
+    problems = []
+    for path in candidates():
+        try:
+            library = ctypes.CDLL(path)
+        except OSError as error:
+            problems.append(f"{path}: {error}")
+            continue
+        try:
+            for name, (result, arguments) in FUNCTIONS.items():
+                function = getattr(library, name)
+                function.restype, function.argtypes = result, arguments
+        except AttributeError as error:
+            raise UnsupportedError(f"load: {path} is another libscrl: {error}") from None
+        found = library.scrl_abi()
+        if found != ABI:
+            raise UnsupportedError(f"load: {path} has ABI {found}, this package needs {ABI}")
+        return library
+    raise UnsupportedError(
+        "load: libscrl.so.0 was not found; run `make build`, or set SCRL_LIBRARY to it ("
+        + "; ".join(problems) + ")"
+    )
+
+
+class _Library:
+    """The functions of FUNCTIONS as attributes; the first use loads the library."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in FUNCTIONS:
+            raise AttributeError(name)
+        library = _load()
+        for each in FUNCTIONS:
+            setattr(self, each, getattr(library, each))
+        return self.__dict__[name]
+
+
+lib = _Library()
+
+
+def check(code: int) -> None:
+    """Raises the exception of a status that is not SCRL_OK, with the library's text."""
+    if code == 0:
+        return
+    message = (lib.scrl_last_error() or b"").decode("utf-8", "replace")
+    kind = BY_STATUS.get(code, Error)
+    raise kind(message or f"libscrl answered {code}")
+
+
+# ------------------------------------------------------------------ values
+
+def path_bytes(path: PathLike) -> bytes:
+    """A path as the system spells it; str, bytes or PathLike."""
+    raw = os.fsencode(path)
+    if b"\0" in raw:
+        raise ArgumentError(f"path: {raw!r} holds a NUL byte")
+    return raw
+
+
+def text_bytes(text: Any, what: str) -> bytes:
+    """UTF-8 of a text without NUL."""
+    raw = str(text).encode("utf-8", "surrogateescape")
+    if b"\0" in raw:
+        raise ArgumentError(f"{what}: the text holds a NUL byte")
+    return raw
+
+
+def count_of(value: Any, what: str) -> int:
+    """A whole number ≥ 0 that fits a size_t."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ArgumentError(f"{what}: {value!r} is not a whole number") from None
+    if not 0 <= number < 2 ** 63:
+        raise ArgumentError(f"{what}: {number} is out of range")
+    return number
+
+
+def int32_of(value: Any, what: str) -> int:
+    """A whole number that fits an int32_t."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ArgumentError(f"{what}: {value!r} is not a whole number") from None
+    if not -2 ** 31 <= number < 2 ** 31:
+        raise ArgumentError(f"{what}: {number} is out of range")
+    return number
+
+
+def float_array(values: Any, what: str) -> np.ndarray:
+    """Anything array-like as a float32 array; numpy's own refusal becomes an ArgumentError."""
+    if hasattr(values, "detach"):  # a torch tensor that may require gradients
+        values = values.detach()
+    try:
+        return np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"{what}: not an array of numbers: {error}") from None
+
+
+def float_pointer(array: np.ndarray) -> Any:
+    return array.ctypes.data_as(floats)
+
+
+def borrow(values: Any, rank: int, what: str) -> Tuple[scrl_tensor, np.ndarray]:
+    """A scrl_tensor over a float32 array and the array that must outlive it.
+
+    Strided arrays are passed as they are; reversed, broadcast or unaligned ones are copied.
+    """
+    array = float_array(values, what)
+    if array.ndim != rank:
+        raise ShapeError(f"{what}: the array has shape {array.shape}, expected {rank} dimensions")
+    size = array.itemsize
+    plain = array.flags.aligned and all(
+        step > 0 and step % size == 0 for step, n in zip(array.strides, array.shape) if n > 1)
+    if not plain or array.size == 0:
+        array = np.ascontiguousarray(array)
+    tensor = scrl_tensor(rank=rank, data=float_pointer(array))
+    tensor.shape[:rank] = array.shape
+    if not array.flags.c_contiguous:
+        tensor.strides[:rank] = [step // size for step in array.strides]
+    return tensor, array
+
+
+def boxes_array(boxes: Any, columns: int, what: str) -> np.ndarray:
+    """Boxes as a contiguous float32 (K, columns); an empty list is (0, columns)."""
+    array = float_array(boxes, what)
+    if array.size == 0 and array.ndim <= 2:
+        array = array.reshape(0, columns)
+    if array.ndim != 2 or array.shape[1] != columns:
+        raise ShapeError(f"{what}: boxes have shape {array.shape}, expected (K, {columns})")
+    return np.ascontiguousarray(array)
+
+
+def read_text(call: Callable[[Any, int, Any], int]) -> str:
+    """Text of a call that takes (buffer, capacity, length)."""
+    length = c_size_t()
+    check(call(None, 0, byref(length)))
+    room = ctypes.create_string_buffer(length.value + 1)
+    check(call(room, len(room), byref(length)))
+    return room.value.decode("utf-8", "replace")
+
+
+def read_size(function: Callable[..., int], *arguments: Any) -> int:
+    """The size_t that is a call's last result."""
+    value = c_size_t()
+    check(function(*arguments, byref(value)))
+    return value.value
+
+
+class Handle:
+    """Base of every class that owns an object of the library.
+
+    close() frees it, `with` closes it, a forgotten one is freed by the garbage collector.
+    """
+
+    _pointer: Optional[Any] = None
+    _release: Optional[Callable[[Any], None]] = None
+
+    def _own(self, pointer: Any, release: Callable[[Any], None]) -> None:
+        self._pointer, self._release = pointer, release
+
+    @property
+    def _handle(self) -> Any:
+        if not self._pointer:
+            raise StateError(f"{type(self).__name__}: used after close()")
+        return self._pointer
+
+    @property
+    def closed(self) -> bool:
+        """True once the object is freed."""
+        return not self._pointer
+
+    def close(self) -> None:
+        """Frees the object; a second call does nothing."""
+        pointer, release = self._pointer, self._release
+        self._pointer = self._release = None
+        if pointer and release is not None:
+            release(pointer)
+
+    def __enter__(self):
+        self._handle
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        try:
+            self.close()
+        except Exception:  # the interpreter is going down: the system frees everything
+            pass
+
+
+def parameter_table(handle: Any, noun: str) -> List[Tuple[str, Tuple[int, ...], bool]]:
+    """(name, shape, trainable) of each parameter; noun is "model" or "trainer"."""
+    at = getattr(lib, f"scrl_{noun}_parameter_at")
+    count = read_size(getattr(lib, f"scrl_{noun}_parameter_count"), handle)
+    table = []
+    for index in range(count):
+        info = scrl_parameter_info()
+        check(at(handle, index, byref(info)))
+        table.append((info.name.decode(), tuple(info.shape[:info.rank]), bool(info.trainable)))
+    return table
+
+
+def parameter_read(handle: Any, noun: str, name: str, shape: Sequence[int]) -> np.ndarray:
+    array = np.empty(shape, np.float32)
+    check(getattr(lib, f"scrl_{noun}_parameter_read")(
+        handle, name.encode(), float_pointer(array), array.size))
+    return array
+
+
+def parameter_write(handle: Any, noun: str, name: str, array: np.ndarray) -> None:
+    check(getattr(lib, f"scrl_{noun}_parameter_write")(
+        handle, name.encode(), float_pointer(array), array.size))
+
+
+_log_callback: Optional[Any] = None
+
+
+def set_log(sink: Optional[Callable[[str], None]]) -> None:
+    """Sends the library's notes to `sink` (called with one line, from any thread); None stops."""
+    global _log_callback
+
+    def line(raw: Optional[bytes], _user: Any) -> None:
+        try:
+            sink((raw or b"").decode("utf-8", "replace"))
+        except BaseException:  # nobody stands above us here
+            pass
+
+    callback = scrl_log_fn(line) if sink is not None else scrl_log_fn()
+    lib.scrl_log_set(callback, None)
+    _log_callback = callback  # kept alive for as long as the library may call it

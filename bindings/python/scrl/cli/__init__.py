@@ -1,0 +1,98 @@
+"""The shell command `scrl`. One file per group of commands; this one holds what they share.
+
+A failure is one line on stderr, `scrl: …`, and exit code 1 (2 for usage, 130 after Ctrl-C).
+"""
+
+import sys
+from typing import List, Optional
+
+import typer
+
+from .. import __version__
+from ..errors import Error
+from . import look, make, measure, train
+from .output import Failure, flush_notes
+
+app = typer.Typer(
+    name="scrl", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
+    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+    help="Self-supervised pretraining of backbones that localise (SCRL), on the CPU.\n\n"
+         "Three commands from a folder of pictures to features:\n\n"
+         "`scrl pack photos/ --out d.h5`\n\n"
+         "`scrl pretrain --data d.h5 --out run/`\n\n"
+         "`scrl features --checkpoint run/ --data d.h5 --out feats.npy`\n\n"
+         "No pictures at hand? `scrl synth --out scenes/` makes some.",
+)
+bench = typer.Typer(no_args_is_help=True, help="Measures the library on this machine.")
+
+app.command("synth")(make.synth)
+app.command("pack")(make.pack)
+app.command("pretrain")(train.pretrain)
+app.command("resume")(train.resume)
+app.command("features")(train.features)
+app.command("info")(look.info)
+app.command("report")(look.report)
+app.command("config")(look.config)
+bench.command("step")(measure.step)
+app.add_typer(bench, name="bench")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"scrl {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _top(version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version.")) -> None:
+    pass
+
+
+def _say(message: object) -> None:
+    text = " ".join(str(message).split())
+    sys.stderr.write(f"scrl: {text}\n")
+
+
+def run(arguments: Optional[List[str]] = None) -> int:
+    """Runs the command and answers its exit code."""
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=arguments, prog_name="scrl", standalone_mode=False)
+        flush_notes()
+        return result if isinstance(result, int) else 0
+    except Failure as failure:
+        _say(failure)
+        return failure.code
+    except (Error, OSError, MemoryError, ImportError) as error:
+        _say(error if str(error) else type(error).__name__)
+        return 1
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # `scrl` or `scrl bench` alone
+            text = error.format_message() if hasattr(error, "format_message") else ""
+            if text:
+                sys.stderr.write(text + "\n")
+            return 2
+        if type(error).__name__ == "Abort":
+            _say("interrupted")
+            return 130
+        if hasattr(error, "format_message"):  # usage errors of the option parser
+            path = getattr(getattr(error, "ctx", None), "command_path", "scrl")
+            _say(f"{error.format_message()} (see `{path} --help`)")
+            return int(getattr(error, "exit_code", 2))
+        _say(f"unexpected {type(error).__name__}: {error}")
+        return 1
+
+
+def main() -> None:
+    """The console script."""
+    code = run()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our pipe has left
+        sys.stderr.close()
+        code = code or 1
+    sys.exit(code)

@@ -1,0 +1,149 @@
+"""`scrl info`, `scrl report`, `scrl config`."""
+
+import json
+import os
+from typing import Any, Dict, List, Optional
+
+import typer
+
+from .output import Failure, collect_notes, emit, say, table
+
+
+def _metrics(folder: str) -> Dict[str, Any]:
+    """The last line of a run's metrics.jsonl that is JSON; {} without one."""
+    from ..report import read_metrics
+
+    lines = read_metrics(folder)
+    return lines[-1] if lines else {}
+
+
+def _describe_dataset(path: str) -> Dict[str, Any]:
+    from .. import Dataset
+
+    with Dataset(path) as dataset:
+        count, labels = len(dataset), dataset.labels
+        sizes = [dataset.size(i) for i in range(0, count, max(1, count // 1000))]
+        boxes = [len(dataset.boxes(i)) for i in range(0, count, max(1, count // 1000))]
+        return {
+            "kind": "dataset", "path": path, "bytes": os.path.getsize(path), "images": count,
+            "height": [min(h for h, _ in sizes), max(h for h, _ in sizes)],
+            "width": [min(w for _, w in sizes), max(w for _, w in sizes)],
+            "labelled": 0 if labels is None else int((labels >= 0).sum()),
+            "boxes_per_image": sum(boxes) / len(boxes), "classes": dataset.classes,
+        }
+
+
+def _describe_model(path: str) -> Dict[str, Any]:
+    from .. import Model
+
+    with Model.load(path) as model:
+        state = model.state_dict()
+        facts: Dict[str, Any] = {
+            "kind": "run" if os.path.isdir(path) else "checkpoint", "path": path,
+            "backbone_tensors": len(state),
+            "backbone_values": sum(array.size for array in state.values()),
+            "embedding": model.embedding_size, "config": dict(model.config.items()),
+        }
+    if os.path.isdir(path):
+        facts["last"] = _metrics(path)
+    return facts
+
+
+def info(
+    file: str = typer.Argument(..., help="Dataset, checkpoint or run folder."),
+    json_lines: bool = typer.Option(False, "--json", help="Machine-readable output."),
+) -> None:
+    """Says what a file is and what is in it.
+
+    Examples:
+
+    `scrl info d.h5`
+
+    `scrl info run/`
+    """
+    from ..errors import Error, StorageError
+
+    collect_notes()
+    if os.path.isdir(file):
+        facts = _describe_model(file)
+    else:
+        try:
+            facts = _describe_dataset(file)
+        except StorageError:
+            raise
+        except Error as first:
+            try:
+                facts = _describe_model(file)
+            except Error:
+                raise Failure(f"{file} is neither a dataset nor a checkpoint: {first}") from None
+    if json_lines:
+        emit(**facts)
+        return
+    rows: List[List[str]] = []
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            rows += [[str(part), str(each)] for part, each in value.items()]
+        else:
+            rows.append([key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)])
+    table("", ["what", "value"], rows)
+
+
+def report(
+    run: str = typer.Argument(..., help="Run folder."),
+    out: Optional[str] = typer.Option(None, "--out", help="HTML file; run/report.html."),
+    data: Optional[str] = typer.Option(
+        None, "--data", help="The dataset, if the checkpoint does not lead to it."),
+    images: int = typer.Option(5, "--images", help="Pictures shown.", min=1, max=20),
+    json_lines: bool = typer.Option(False, "--json", help="Machine-readable output."),
+) -> None:
+    """Writes one HTML page about a run: curves, matched boxes, features before and after, numbers.
+
+    Example:
+
+    `scrl report run/ --out report.html`
+    """
+    from ..report import write
+
+    collect_notes()
+    target = out or os.path.join(run, "report.html")
+    facts = write(run, target, dataset=data, images=images)
+    if json_lines:
+        emit(out=target, **facts)
+    else:
+        say(f"report: {target}")
+
+
+def config(
+    key: Optional[str] = typer.Argument(None, help="Only keys that contain this."),
+    preset: Optional[str] = typer.Option(None, "--preset", help="Values of this preset."),
+    json_lines: bool = typer.Option(False, "--json", help="One JSON object a key."),
+) -> None:
+    """Lists every option: range, value in the preset, meaning.
+
+    Examples:
+
+    `scrl config`
+
+    `scrl config optimizer --preset scrl-200ep`
+    """
+    from .. import Config, presets
+
+    with Config(preset) as values:
+        found = [(each, values[each.name]) for each in values.describe().values()
+                 if key is None or key in each.name]
+    if not found:
+        raise Failure(f"no key contains {key!r}; `scrl config` lists all")
+    if json_lines:
+        for each, value in found:
+            emit(key=each.name, type=each.type, range=each.range, default=each.default,
+                 value=value, meaning=each.meaning)
+        return
+
+    def text(value: Any) -> str:
+        if isinstance(value, tuple):
+            return ":".join(f"{part:g}" for part in value)
+        return json.dumps(value) if isinstance(value, bool) else str(value)
+
+    table(f"preset {preset or 'default'}", ["key", "value", "range", "meaning"],
+          [[each.name, text(value), each.range, each.meaning] for each, value in found])
+    say("presets: " + ", ".join(presets()))

@@ -1,0 +1,202 @@
+"""`scrl pretrain`, `scrl resume`, `scrl features`."""
+
+import os
+import time
+from typing import Any, Dict, List, Optional
+
+import typer
+
+from .output import Failure, collect_notes, emit, say
+
+
+def settings(pairs: Optional[List[str]]) -> Dict[str, str]:
+    """key=value texts as a mapping."""
+    values = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise Failure(f"--set {pair!r}: expected KEY=VALUE, such as model.arch=resnet18", 2)
+        values[key.strip()] = value.strip()
+    return values
+
+
+def _listener(json_lines: bool, batch: int) -> Any:
+    """Hears of steps: JSON lines, or on no terminal a line every ten seconds."""
+    import sys
+
+    last = [time.monotonic()]
+
+    def hear(report: Any) -> None:
+        if json_lines:
+            emit(event="step", **report._asdict())
+        elif not sys.stderr.isatty() and time.monotonic() - last[0] > 10:
+            last[0] = time.monotonic()
+            say(f"step {report.step}/{report.total_steps or '?'}  loss {report.loss:.4f}  "
+                f"lr {report.lr:.3g}  {batch / max(report.seconds, 1e-9):.1f} images/s")
+
+    return hear
+
+
+def _fit(trainer: Any, out: str, steps: Optional[int], json_lines: bool) -> None:
+    """Runs a trainer to its end, tells how it went and how to go on."""
+    batch = int(trainer.config["train.batch"])
+    begun, start = trainer.progress()[0], time.perf_counter()
+    try:
+        last = trainer.fit(_listener(json_lines, batch), progress=not json_lines, steps=steps)
+    except KeyboardInterrupt:
+        done, total = trainer.progress()
+        raise Failure(
+            f"stopped after step {done} of {total or '?'}; all is saved, go on with "
+            f"`scrl resume {out}`", 130) from None
+    seconds = time.perf_counter() - start
+    done, total = trainer.progress()
+    checkpoint = os.path.join(out, "checkpoint.h5")
+    if os.path.isdir(out) and not os.path.exists(checkpoint):
+        trainer.save(checkpoint)
+    if json_lines:
+        emit(event="end", step=done, total_steps=total, seconds=seconds,
+             loss=None if last is None else last.loss, out=out,
+             images_per_second=(done - begun) * batch / max(seconds, 1e-9))
+    elif last is None:
+        say(f"nothing to do: step {done} of {total}")
+    else:
+        say(f"step {done}{f' of {total}' if total else ''}, loss {last.loss:.4f}, "
+            f"{(done - begun) * batch / max(seconds, 1e-9):.1f} images/s; {checkpoint}")
+
+
+def pretrain(
+    data: str = typer.Option(..., "--data", help="Dataset file of `scrl pack`."),
+    out: str = typer.Option(..., "--out", help="Run folder; made when missing."),
+    preset: Optional[str] = typer.Option(
+        None, "--preset", help="Where options start (`scrl config` lists presets)."),
+    set_: Optional[List[str]] = typer.Option(
+        None, "--set", help="KEY=VALUE, as often as wanted (`scrl config` lists keys)."),
+    steps: Optional[int] = typer.Option(
+        None, "--steps", help="Steps of the whole schedule (sets train.steps).", min=1),
+    json_lines: bool = typer.Option(False, "--json", help="One JSON object a step, and one at the end."),
+) -> None:
+    """Pretrains a backbone without labels. Ctrl-C saves; `scrl resume` goes on exactly.
+
+    The run folder ends with checkpoint.h5 and metrics.jsonl.
+
+    Examples:
+
+    `scrl pretrain --data d.h5 --out run/`
+
+    `scrl pretrain --data d.h5 --out run/ --preset scrl-small --set model.arch=resnet18 --steps 100`
+    """
+    from .. import Config, Dataset, Trainer
+
+    values: Dict[str, Any] = dict(settings(set_))
+    if steps is not None:
+        values["train.steps"] = steps
+    collect_notes()
+    with Config.from_dict(values, preset) as config, Dataset(data) as dataset:
+        with Trainer(config, dataset, out) as trainer:
+            _fit(trainer, out, None, json_lines)
+
+
+def resume(
+    run: str = typer.Argument(..., help="Run folder, or a checkpoint file."),
+    data: Optional[str] = typer.Option(
+        None, "--data", help="The dataset, if it has moved since."),
+    steps: Optional[int] = typer.Option(None, "--steps", help="At most so many steps more.", min=1),
+    json_lines: bool = typer.Option(False, "--json", help="One JSON object a step, and one at the end."),
+) -> None:
+    """Goes on where a run stopped, exactly: every later byte is as if it had not.
+
+    Examples:
+
+    `scrl resume run/`
+
+    `scrl resume run/ --steps 500`
+    """
+    from .. import Dataset, Trainer
+
+    collect_notes()
+    dataset = Dataset(data) if data else None
+    out = run if os.path.isdir(run) else os.path.dirname(run) or "."
+    with Trainer.resume(run, dataset) as trainer:
+        _fit(trainer, out, steps, json_lines)
+
+
+def features(
+    checkpoint: str = typer.Option(..., "--checkpoint", help="Checkpoint file or run folder."),
+    data: str = typer.Option(..., "--data", help="Dataset file of `scrl pack`."),
+    out: str = typer.Option(..., "--out", help="feats.npy or feats.h5."),
+    stage: Optional[str] = typer.Option(
+        None, "--stage", help="layer1 … layer4: whole feature maps (n,C,h,w) instead of vectors (n,F)."),
+    size: Optional[int] = typer.Option(
+        None, "--size", help="Side of the prepared image in pixels; the config's views.size.", min=1),
+    batch: int = typer.Option(32, "--batch", help="Images at a time.", min=1),
+    json_lines: bool = typer.Option(False, "--json", help="Machine-readable output."),
+) -> None:
+    """Writes one vector per image (or feature maps), in the dataset's order.
+
+    Images are scaled to size + 32, cropped at the centre, and normalised.
+
+    Examples:
+
+    `scrl features --checkpoint run/ --data d.h5 --out feats.npy`
+
+    `scrl features --checkpoint run/ --data d.h5 --out maps.h5 --stage layer3`
+    """
+    import numpy as np
+
+    from .. import Dataset, Model, prepare, progress as bars
+
+    if not out.endswith((".npy", ".h5")):
+        raise Failure(f"--out is {out!r}, expected a name that ends in .npy or .h5", 2)
+    if stage not in (None, "layer1", "layer2", "layer3", "layer4"):
+        raise Failure(f"--stage is {stage!r}, expected layer1, layer2, layer3 or layer4", 2)
+    collect_notes()
+    start = time.perf_counter()
+    with Model.load(checkpoint) as model, Dataset(data) as dataset:
+        side = size or int(model.config["views.size"])
+
+        def rows(first: int, last: int) -> Any:
+            images = np.stack([prepare(dataset[i], side) for i in range(first, last)])
+            return model.embed(images) if stage is None else model.features(images, stage)
+
+        count = len(dataset)
+        if out.endswith(".npy"):
+            shape = rows(0, 1).shape[1:]
+            part = out + ".part"
+            store = np.lib.format.open_memmap(
+                part, mode="w+", dtype=np.float32, shape=(count, *shape))
+            close = store.flush
+        else:
+            h5py = _h5py()
+            shape = rows(0, 1).shape[1:]
+            part = out + ".part"
+            file = h5py.File(part, "w")
+            store = file.create_dataset("features", (count, *shape), np.float32)
+            if dataset.labels is not None:
+                file["labels"] = dataset.labels
+            close = file.close
+        try:
+            with bars.counter("features", "images", not json_lines) as show:
+                for first in range(0, count, batch):
+                    last = min(first + batch, count)
+                    store[first:last] = rows(first, last)
+                    show(last, count)
+            close()
+            os.replace(part, out)
+        except BaseException:
+            if os.path.exists(part):
+                os.remove(part)
+            raise
+    seconds = time.perf_counter() - start
+    if json_lines:
+        emit(images=count, shape=[count, *shape], out=out, seconds=seconds,
+             images_per_second=count / seconds)
+    else:
+        say(f"{(count, *shape)} float32 in {out}, {count / seconds:.1f} images/s")
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError:
+        raise Failure("writing .h5 needs h5py: pip install 'scrl[hdf5]', or use .npy") from None
+    return h5py

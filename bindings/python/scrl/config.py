@@ -1,0 +1,172 @@
+"""Config: every option of a run, as typed keys. The keys themselves live in the library."""
+
+from ctypes import byref
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+
+from . import _ffi
+from ._ffi import lib
+from .errors import ConfigError
+
+Value = Union[int, float, bool, str, Tuple[float, float]]
+
+
+class Key(NamedTuple):
+    """What a config key means; `default` is its text in the default preset."""
+
+    name: str
+    type: str
+    range: str
+    default: str
+    meaning: str
+
+
+_keys: Dict[str, Key] = {}
+
+
+def describe() -> Dict[str, Key]:
+    """Every key with its type, range, default and meaning, in the library's order."""
+    if not _keys:
+        for index in range(lib.scrl_config_key_count()):
+            raw = _ffi.scrl_config_key()
+            _ffi.check(lib.scrl_config_key_at(index, byref(raw)))
+            texts = [(getattr(raw, field) or b"").decode()
+                     for field in ("name", "type", "range", "preset", "meaning")]
+            _keys[texts[0]] = Key(*texts)
+    return dict(_keys)
+
+
+def presets() -> List[str]:
+    """The names of the presets; the first argument of Config."""
+    names = (lib.scrl_config_preset_name(i) for i in range(lib.scrl_config_preset_count()))
+    return [name.decode() for name in names if name]
+
+
+def _to_text(value: Any) -> str:
+    if hasattr(value, "item") and not isinstance(value, (list, tuple)):
+        value = value.item()  # numpy scalars
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (tuple, list)):
+        return ":".join(_to_text(part) for part in value)
+    if isinstance(value, float):
+        return repr(value)
+    return str(value)
+
+
+def _to_value(text: str, kind: str) -> Value:
+    if kind == "integer":
+        return int(text)
+    if kind == "real":
+        return float(text)
+    if kind == "boolean":
+        return text.lower() in ("true", "1", "yes", "on")
+    if kind == "pair":
+        first, _, second = text.partition(":")
+        return float(first), float(second)
+    return text
+
+
+class Config(_ffi.Handle):
+    """The options of a run.
+
+    Config(preset="scrl-small", **{"model.arch": "resnet18", "train.batch": 32}); then cfg[key]
+    reads (int, float, bool, str, or a tuple for pairs such as views.crop_scale) and cfg[key] = value
+    sets. An unknown key or bad value raises ConfigError naming it.
+    """
+
+    def __init__(self, preset: Optional[str] = None, **values: Any) -> None:
+        pointer = _ffi.config_p()
+        name = None if preset is None else _ffi.text_bytes(preset, "preset")
+        _ffi.check(lib.scrl_config_new(name, byref(pointer)))
+        self._own(pointer, lib.scrl_config_free)
+        for key, value in values.items():
+            self[key] = value
+
+    @classmethod
+    def _adopt(cls, pointer: Any) -> "Config":
+        config = cls.__new__(cls)
+        config._own(pointer, lib.scrl_config_free)
+        return config
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], preset: Optional[str] = None) -> "Config":
+        """The preset with the values of a mapping, such as what dict(cfg.items()) gave."""
+        return cls(preset, **dict(values))
+
+    def __getitem__(self, key: str) -> Value:
+        raw = _ffi.text_bytes(key, "config key")
+        text = _ffi.read_text(
+            lambda room, capacity, length: lib.scrl_config_get(
+                self._handle, raw, room, capacity, length))
+        known = describe().get(key)
+        return _to_value(text, known.type if known else "text")
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        _ffi.check(lib.scrl_config_set(
+            self._handle, _ffi.text_bytes(key, "config key"),
+            _ffi.text_bytes(_to_text(value), str(key))))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """cfg[key], or `default` for a key that does not exist."""
+        try:
+            return self[key]
+        except ConfigError:
+            return default
+
+    def keys(self) -> List[str]:
+        """The names of all keys."""
+        return list(describe())
+
+    def items(self) -> List[Tuple[str, Value]]:
+        """(key, value) of all keys."""
+        return [(key, self[key]) for key in self.keys()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __contains__(self, key: object) -> bool:
+        return key in describe()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self.items() == other.items()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def check(self) -> None:
+        """Raises ConfigError for values that contradict each other."""
+        _ffi.check(lib.scrl_config_check(self._handle))
+
+    def describe(self) -> Dict[str, Key]:
+        """Every key with its type, range, default and meaning."""
+        return describe()
+
+    def copy(self) -> "Config":
+        """A copy that shares nothing."""
+        pointer = _ffi.config_p()
+        _ffi.check(lib.scrl_config_clone(self._handle, byref(pointer)))
+        return Config._adopt(pointer)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, _memo: Any) -> "Config":
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        return Config.from_dict, (dict(self.items()),)
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "Config(closed)"
+        return "Config(" + ", ".join(f"{k}={_to_text(v)}" for k, v in self.items()) + ")"
+
+
+def as_config(config: Any) -> Config:
+    """A Config, a preset's name, a mapping of keys, or None for the default preset."""
+    if isinstance(config, Config):
+        return config
+    if config is None or isinstance(config, str):
+        return Config(config)
+    return Config.from_dict(config)

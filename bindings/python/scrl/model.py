@@ -1,0 +1,102 @@
+"""Model: a backbone for inference. BatchNorm uses its running statistics."""
+
+from ctypes import byref, c_int64
+from typing import Any, Dict, Mapping
+
+import numpy as np
+
+from . import _ffi, weights
+from ._ffi import PathLike, lib
+from .config import Config, as_config
+
+
+class Model(_ffi.Handle):
+    """A backbone: Model(cfg) with fresh weights from the config's seed, or Model.load(path).
+
+    Images are (N,3,H,W) float32, normalised by ImageNet's mean and deviation (see scrl.prepare);
+    other number types and strides are accepted.
+    """
+
+    def __init__(self, config: Any = None) -> None:
+        pointer = _ffi.model_p()
+        _ffi.check(lib.scrl_model_new(as_config(config)._handle, byref(pointer)))
+        self._own(pointer, lib.scrl_model_free)
+
+    @classmethod
+    def load(cls, path: PathLike) -> "Model":
+        """The online backbone of a checkpoint file, or of a run folder's newest whole one."""
+        pointer = _ffi.model_p()
+        _ffi.check(lib.scrl_model_load(_ffi.path_bytes(path), byref(pointer)))
+        model = cls.__new__(cls)
+        model._own(pointer, lib.scrl_model_free)
+        return model
+
+    def save(self, path: PathLike) -> None:
+        """Saves a checkpoint that Model.load() reads."""
+        _ffi.check(lib.scrl_model_save(self._handle, _ffi.path_bytes(path)))
+
+    @property
+    def config(self) -> Config:
+        """A copy of the model's config."""
+        pointer = _ffi.config_p()
+        _ffi.check(lib.scrl_model_config(self._handle, byref(pointer)))
+        return Config._adopt(pointer)
+
+    def features(self, x: Any, stage: str = "layer4") -> np.ndarray:
+        """(N,C,h,w) float32: the feature map of a stage, "layer1" … "layer4"."""
+        tensor, array = _ffi.borrow(x, 4, "features")
+        shape = (c_int64 * 4)()
+        name = _ffi.text_bytes(stage, "stage")
+        _ffi.check(lib.scrl_model_feature_shape(
+            self._handle, name, array.shape[0], array.shape[2], array.shape[3], shape))
+        result = np.empty(tuple(shape), np.float32)
+        _ffi.check(lib.scrl_model_features(
+            self._handle, byref(tensor), name, _ffi.float_pointer(result), result.size))
+        return result
+
+    @property
+    def embedding_size(self) -> int:
+        """F, the length of an embedding."""
+        return _ffi.read_size(lib.scrl_model_embedding_size, self._handle)
+
+    @property
+    def region_size(self) -> int:
+        """F_r, the length of a region's embedding: the channels of roi.stage."""
+        return _ffi.read_size(lib.scrl_model_region_size, self._handle)
+
+    def embed(self, x: Any) -> np.ndarray:
+        """(N,F) float32: layer4's features, averaged over the image."""
+        tensor, array = _ffi.borrow(x, 4, "embed")
+        result = np.empty((array.shape[0], self.embedding_size), np.float32)
+        _ffi.check(lib.scrl_model_embed(
+            self._handle, byref(tensor), _ffi.float_pointer(result), result.size))
+        return result
+
+    def embed_regions(self, x: Any, boxes: Any) -> np.ndarray:
+        """(K,F_r) float32: RoIAligned features of regions, at the config's roi.stage.
+
+        boxes (K,5): image index in 0 … N−1, x0, y0, x1, y1 in pixels of x.
+        """
+        tensor, _array = _ffi.borrow(x, 4, "embed_regions")
+        boxes = _ffi.boxes_array(boxes, 5, "embed_regions")
+        result = np.empty((len(boxes), self.region_size), np.float32)
+        if len(boxes):
+            _ffi.check(lib.scrl_model_embed_regions(
+                self._handle, byref(tensor), _ffi.float_pointer(boxes), len(boxes),
+                _ffi.float_pointer(result), result.size))
+        return result
+
+    def state_dict(self) -> Dict[str, np.ndarray]:
+        """Weights and running statistics by name ("online.encoder.conv1.weight"), copied.
+
+        The dict also finds torchvision's names: d["conv1.weight"].
+        """
+        return weights.read(self._handle, "model")
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Copies weights in, all or none, under our or torchvision's names.
+
+        What is no part of a backbone (fc.*, projector, predictor, target, num_batches_tracked) is
+        passed over. strict: missing and unknown names raise ArgumentError; ShapeError in any case.
+        """
+        weights.write(self._handle, "model", state, strict)

@@ -1,0 +1,224 @@
+"""Trainer: pretraining, step by step or as a run that can be stopped and resumed exactly."""
+
+import json
+import signal
+import threading
+from ctypes import byref, c_uint64
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from . import _ffi, progress as bars, weights
+from ._ffi import PathLike, lib
+from .config import Config, as_config
+from .dataset import Dataset
+from .errors import CancelledError, ShapeError
+
+
+class StepReport(NamedTuple):
+    """What one step did."""
+
+    step: int            # steps done, this one included
+    loss: float          # mean over the box pairs, in [0, 8]
+    lr: float            # learning rate, as used in this step
+    ema_momentum: float  # as used in this step
+    boxes: int           # box pairs in the loss
+    skipped: int         # images without boxes or that could not be read
+    seconds: float       # duration, waiting for data included
+    wait_seconds: float  # of it, waiting for data
+    epoch: int           # of this step's samples, from 0
+    total_steps: int     # of the whole schedule; 0 when it has no end
+    did_step: bool       # False: no image gave a box, nothing was changed
+
+
+def _report(raw: Any) -> StepReport:
+    return StepReport(
+        raw.step, raw.loss, raw.learning_rate, raw.ema_momentum, raw.boxes, raw.skipped,
+        raw.seconds, raw.wait_seconds, raw.epoch, raw.total_steps, bool(raw.did_step))
+
+
+class Trainer(_ffi.Handle):
+    """Pretraining of an online network against its moving average.
+
+    dataset  a Dataset (or a path to one); None: only step_on() works, and train.steps must be set.
+    out      run folder for checkpoints and metrics.jsonl, made when missing; None: nowhere. A folder
+             that already holds a run is refused: use Trainer.resume().
+    Raises ConfigError, StorageError, DataError (dataset smaller than a batch), OutOfMemoryError.
+    """
+
+    def __init__(self, config: Any = None, dataset: Any = None,
+                 out: Optional[PathLike] = None) -> None:
+        pointer = _ffi.trainer_p()
+        config = as_config(config)
+        data = _as_dataset(dataset)
+        _ffi.check(lib.scrl_trainer_new(
+            config._handle, data._handle if data is not None else None,
+            None if out is None else _ffi.path_bytes(out), byref(pointer)))
+        self._adopt_pointer(pointer)
+
+    def _adopt_pointer(self, pointer: Any) -> None:
+        self._own(pointer, lib.scrl_trainer_free)
+        self._batch = int(self.config["train.batch"])
+
+    @classmethod
+    def resume(cls, path: PathLike, dataset: Any = None) -> "Trainer":
+        """Goes on where a run stopped; every later byte is as if it had not.
+
+        path     a run folder (its newest whole checkpoint) or a checkpoint file.
+        dataset  None: the one named in the checkpoint.
+        """
+        pointer = _ffi.trainer_p()
+        data = _as_dataset(dataset)
+        _ffi.check(lib.scrl_trainer_resume(
+            _ffi.path_bytes(path), data._handle if data is not None else None, byref(pointer)))
+        trainer = cls.__new__(cls)
+        trainer._adopt_pointer(pointer)
+        return trainer
+
+    @property
+    def config(self) -> Config:
+        """A copy of the trainer's config."""
+        pointer = _ffi.config_p()
+        _ffi.check(lib.scrl_trainer_config(self._handle, byref(pointer)))
+        return Config._adopt(pointer)
+
+    def progress(self) -> Tuple[int, int]:
+        """(steps done, steps of the whole schedule)."""
+        done, total = c_uint64(), c_uint64()
+        _ffi.check(lib.scrl_trainer_progress(self._handle, byref(done), byref(total)))
+        return done.value, total.value
+
+    def step(self) -> StepReport:
+        """One optimisation step on the dataset's next batch.
+
+        Raises DivergedError (weights are those of before), StateError without a dataset or after
+        the last step.
+        """
+        raw = _ffi.scrl_step_report()
+        _ffi.check(lib.scrl_trainer_step(self._handle, byref(raw)))
+        return _report(raw)
+
+    def step_on(self, view1: Any, view2: Any, boxes1: Any = None, boxes2: Any = None,
+                labels: Any = None) -> StepReport:
+        """One step on views that the caller made.
+
+        view1, view2    (N,3,S,S) float32, normalised.
+        boxes1, boxes2  (K,5): image index in 0 … N−1, x0, y0, x1, y1 in view pixels; row k of both is
+                        the same region. Not needed by method=byol.
+        labels          (N) classes, for methods that use them.
+        """
+        first, keep1 = _ffi.borrow(view1, 4, "step_on: view1")
+        second, _keep2 = _ffi.borrow(view2, 4, "step_on: view2")
+        none = np.empty((0, 5), np.float32)
+        boxes1 = _ffi.boxes_array(none if boxes1 is None else boxes1, 5, "step_on: boxes1")
+        boxes2 = _ffi.boxes_array(none if boxes2 is None else boxes2, 5, "step_on: boxes2")
+        if len(boxes1) != len(boxes2):
+            raise ShapeError(
+                f"step_on: {len(boxes1)} boxes in view 1 and {len(boxes2)} in view 2")
+        classes = None
+        if labels is not None:
+            classes = np.ascontiguousarray(labels, np.int32)
+            if classes.shape != keep1.shape[:1]:
+                raise ShapeError(
+                    f"step_on: labels have shape {classes.shape}, expected ({keep1.shape[0]},)")
+        raw = _ffi.scrl_step_report()
+        _ffi.check(lib.scrl_trainer_step_on(
+            self._handle, byref(first), byref(second), _ffi.float_pointer(boxes1),
+            _ffi.float_pointer(boxes2), len(boxes1),
+            None if classes is None else classes.ctypes.data_as(_ffi.ints), byref(raw)))
+        return _report(raw)
+
+    def fit(self, callback: Optional[Callable[[StepReport], Any]] = None, progress: bool = True,
+            steps: Optional[int] = None) -> Optional[StepReport]:
+        """Trains to the end of the schedule, or at most `steps` steps; saves when it ends or stops.
+
+        callback  hears of every step; a true answer stops the run after it (saved, no exception). An
+                  exception in it stops the run too and is raised when all is saved.
+        progress  a bar with loss, rate, images/s and time left, on a terminal.
+        Returns the last step's report, None when there was nothing to do.
+        Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
+        DivergedError; StorageError.
+        """
+        if steps is not None and _ffi.count_of(steps, "steps") == 0:
+            return None
+        last: List[StepReport] = []
+        failure: List[BaseException] = []
+        stops: List[str] = []
+        done, total = self.progress()
+        if steps is not None:
+            total = min(done + steps, total) if total else done + steps
+
+        with bars.training(total, done, progress) as show:
+            def on_step(raw: Any, _user: Any) -> int:
+                try:
+                    report = _report(raw.contents)
+                    last[:] = [report]
+                    show(report, self._batch / max(report.seconds, 1e-9))
+                    if callback is not None and callback(report):
+                        stops.append("callback")
+                except BaseException as error:
+                    failure.append(error)
+                return 1 if stops or failure else 0
+
+            with _interrupt_into(stops):
+                code = lib.scrl_trainer_run(
+                    self._handle, steps or 0, _ffi.scrl_step_fn(on_step), None)
+        if failure:
+            raise failure[0]
+        if "interrupt" in stops and code in (0, CancelledError.status):
+            raise KeyboardInterrupt("stopped; all is saved, go on with Trainer.resume()")
+        if not (stops and code == CancelledError.status):
+            _ffi.check(code)
+        return last[0] if last else None
+
+    def cancel(self) -> None:
+        """Asks a running fit() to stop after its step; any thread, at any time."""
+        _ffi.check(lib.scrl_trainer_cancel(self._handle))
+
+    def save(self, path: PathLike) -> None:
+        """Saves a checkpoint, whole or not at all."""
+        _ffi.check(lib.scrl_trainer_save(self._handle, _ffi.path_bytes(path)))
+
+    def profile(self) -> Dict[str, float]:
+        """Seconds of the last step by part: wait, online_forward, target_forward, backward, …"""
+        return json.loads(_ffi.read_text(
+            lambda room, capacity, length: lib.scrl_trainer_profile(
+                self._handle, room, capacity, length)))
+
+    def state_dict(self) -> Dict[str, np.ndarray]:
+        """Weights and running statistics by name: online., target., predictor.; copied."""
+        return weights.read(self._handle, "trainer")
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Copies weights in, all or none. The optimiser's momentum stays as it is."""
+        weights.write(self._handle, "trainer", state, strict)
+
+
+class _interrupt_into:
+    """While inside, Ctrl-C only notes "interrupt" in a list.
+
+    Python runs signal handlers between its own instructions, here in the step callback, so the
+    library always ends its step and saves.
+    """
+
+    def __init__(self, stops: List[str]) -> None:
+        self.stops = stops
+        self.before: Any = None
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                self.before = signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, *_: Any) -> None:
+        self.stops.append("interrupt")
+
+    def __exit__(self, *_: Any) -> None:
+        if self.before is not None:
+            signal.signal(signal.SIGINT, self.before)
+
+
+def _as_dataset(dataset: Any) -> Optional[Dataset]:
+    if dataset is None or isinstance(dataset, Dataset):
+        return dataset
+    return Dataset(dataset)
