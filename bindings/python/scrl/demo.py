@@ -1,0 +1,109 @@
+"""Demo: made scenes → dataset → SCRL pretraining within a time budget → judged, on one HTML page."""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from . import Config, Dataset, Error, Trainer, pack, report, synth
+
+PRESET = "scrl-small"
+TIMED_STEPS = 5
+
+
+def _choose_steps(values: Dict[str, Any], dataset: Dataset, seconds: float) -> int:
+    """Steps that fit the time, by timing a trainer that is thrown away."""
+    with Trainer(Config.from_dict({**values, "train.steps": 1000}, PRESET), dataset) as trainer:
+        trainer.step()  # the first one also prepares
+        start = time.perf_counter()
+        for _ in range(TIMED_STEPS):
+            trainer.step()
+        each = (time.perf_counter() - start) / TIMED_STEPS
+    steps = max(20, int(seconds / each))
+    print(f"one step takes {each:.2f} s, so {steps} steps fit {seconds / 60:.1f} minutes")
+    return steps
+
+
+def _settings(pairs: List[str]) -> Dict[str, str]:
+    values = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise SystemExit(f"demo: --set {pair!r}: expected KEY=VALUE")
+        values[key] = value
+    return values
+
+
+def run(out: Path, minutes: float, count: int, seed: int, settings: Dict[str, Any],
+        steps: Optional[int] = None) -> bool:
+    """Runs everything into a folder; True when the loss fell."""
+    scenes, data = out / "scenes", out / "scenes.h5"
+    if out.exists():  # what an earlier demo left; nothing else is touched
+        for name in ("scenes",):
+            shutil.rmtree(out / name, ignore_errors=True)
+        for old in [*out.glob("checkpoint*.h5"), out / "metrics.jsonl", data, out / "report.html"]:
+            old.unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    print(f"rendering {count} scenes")
+    annotations = synth.write(scenes, count, seed)
+    packed = pack(scenes, data, annotations=annotations)
+    print(f"packed {packed.added} images, {os.path.getsize(data) / 1e6:.1f} MB; "
+          f"{len(packed.skipped)} skipped")
+    values: Dict[str, Any] = {"seed": seed, **settings}
+    with Dataset(data) as dataset:
+        values["train.steps"] = steps or _choose_steps(values, dataset, 60 * minutes)
+        with Trainer(Config.from_dict(values, PRESET), dataset, out) as trainer:
+            last = [time.monotonic()]
+
+            def tell(step: Any) -> None:
+                if not sys.stderr.isatty() and time.monotonic() - last[0] > 15:
+                    last[0] = time.monotonic()
+                    print(f"step {step.step}/{step.total_steps}, loss {step.loss:.4f}", flush=True)
+
+            trainer.fit(tell)
+        print("judging and writing the report")
+        facts = report.write(out, out / "report.html", dataset)
+    return _conclude(out, facts)
+
+
+def _conclude(out: Path, facts: Dict[str, Any]) -> bool:
+    first, last = facts["loss_first"], facts["loss_last"]
+    if first is None:
+        print("no step had a loss")
+        return False
+    print(f"loss {first:.4f} → {last:.4f} in {facts['steps']} steps, "
+          f"{facts['images_per_second']:.1f} images/s")
+    before, after = facts["before"], facts["after"]
+    if before and after:
+        print(f"regions named rightly: k-NN {before['knn']:.3f} → {after['knn']:.3f}, linear "
+              f"{before['linear']:.3f} → {after['linear']:.3f} (chance {after['chance']:.3f})")
+    print(f"report: {out / 'report.html'}")
+    return last < first
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Command line of the demo; 0 when the loss fell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder")
+    parser.add_argument("--minutes", type=float, default=4, help="training time")
+    parser.add_argument("--count", type=int, default=1500, help="scenes")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, help="steps, instead of --minutes")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="an option of the run, as often as wanted")
+    given = parser.parse_args(arguments)
+    try:
+        fell = run(given.out, given.minutes, given.count, given.seed, _settings(given.set),
+                   given.steps)
+    except KeyboardInterrupt:
+        print(f"stopped; `scrl resume {given.out}` goes on", file=sys.stderr)
+        return 130
+    except (Error, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    if not fell:
+        print("demo: the loss did not fall", file=sys.stderr)
+    return 0 if fell else 1
