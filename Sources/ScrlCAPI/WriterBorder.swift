@@ -195,6 +195,9 @@ public func scrl_writer_count(
 public func scrl_writer_finish(_ writer: OpaquePointer?) -> scrl_status {
   border { () throws(ScrlError) in
     try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
+      guard handle.writer.count > 0 else {
+        throw ScrlError(.state, "writer_finish: got no image · expected one or more to be added")
+      }
       try handle.writer.finish()
     }
   }

@@ -5,7 +5,7 @@ import CTurboJPEG
 import ScrlBase
 
 package final class JPEGCodec {
-  private let decompressor: tjhandle
+  private var decompressor: tjhandle
   private let compressor: tjhandle
   private var inks: [UInt8] = []  // (H,W,4), only for CMYK files
 
@@ -146,6 +146,12 @@ package final class JPEGCodec {
     let text = String(cString: tjGetErrorStr2(decompressor))
     let isWarning = tjGetErrorCode(decompressor) == Int32(TJERR_WARNING.rawValue)
     if isWarning, text.contains("extraneous bytes") { return }
+    // TurboJPEG 2.1 leaves a decoder that failed in a header where it was: its next, good file
+    // would look like one of 0×0 pixels. A fresh decoder has no past.
+    if let fresh = tjInitDecompress() {
+      tjDestroy(decompressor)
+      decompressor = fresh
+    }
     throw ScrlError(.data, "decode: \(text)")
   }
 }

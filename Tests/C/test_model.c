@@ -182,9 +182,9 @@ CASE(a_parameter_reads_back_what_was_written) {
   CHECK(memcmp(values, back, count * sizeof *values) == 0);
   values[0] = strtof("nan", NULL);
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_write(model, info.name, values, count));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_write(model, info.name, back, count - 1));
+  ANSWERS(SCRL_E_SHAPE, scrl_model_parameter_write(model, info.name, back, count - 1));
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_write(model, "no.such.name", back, count));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_read(model, info.name, back, count + 1));
+  ANSWERS(SCRL_E_SHAPE, scrl_model_parameter_read(model, info.name, back, count + 1));
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_read(model, "no.such.name", back, count));
   free(values), free(back);
   scrl_model_free(model), scrl_config_free(config);
@@ -193,6 +193,7 @@ CASE(a_parameter_reads_back_what_was_written) {
 CASE(an_embedding_is_the_mean_of_layer4) {
   scrl_config *config = small_config("40", "1");
   scrl_model *model = NULL;
+  OK(scrl_config_set(config, "roi.stage", "layer4"));
   static float image[2 * 3 * SIDE * SIDE];
   for (size_t i = 0; i < sizeof image / sizeof *image; i++)
     image[i] = sinf((float)i * 0.01f) + (i < sizeof image / sizeof *image / 2 ? 0.5f : 0);
@@ -203,7 +204,7 @@ CASE(an_embedding_is_the_mean_of_layer4) {
   NEED(scrl_model_feature_shape(model, "layer4", 2, SIDE, SIDE, shape));
   OK(scrl_model_embedding_size(model, &length));
   OK(scrl_model_region_size(model, &region_length));
-  CHECK(shape[0] == 2 && shape[1] == 512 && length == 512 && region_length == 128);
+  CHECK(shape[0] == 2 && shape[1] == 512 && length == 512 && region_length == 512);
   size_t cells = (size_t)(shape[2] * shape[3]), count = 2 * 512 * cells;
   float *map = malloc(count * sizeof *map);
   static float embedding[2 * 512];
@@ -218,10 +219,12 @@ CASE(an_embedding_is_the_mean_of_layer4) {
   }
   CHECK(memcmp(embedding, embedding + 512, 512 * sizeof *embedding) != 0);
 
-  static float region[128];
+  static float region[512];
   const float box[5] = {1, 4, 4, 28, 28};
-  OK(scrl_model_embed_regions(model, &input, box, 1, region, 128));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed_regions(model, &input, box, 1, region, 127));
+  OK(scrl_model_embed_regions(model, &input, box, 1, region, 512));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed_regions(model, &input, box, 1, region, 511));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed_regions(model, &input, NULL, 1, region, 512));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed_regions(model, &input, box, 1, NULL, 512));
   free(map);
   scrl_model_free(model), scrl_config_free(config);
 }
@@ -302,7 +305,7 @@ CASE(null_and_wrong_input_are_refused) {
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed(model, NULL, values, 8));
   ANSWERS(SCRL_E_SHAPE, scrl_model_embed(model, &input, values, 8));
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed_regions(NULL, &input, values, 1, values, 8));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed_regions(model, &input, NULL, 1, values, 8));
+  ANSWERS(SCRL_E_SHAPE, scrl_model_embed_regions(model, &input, values, 1, values, 8));
   CHECK(size == 77 && copy == NULL);
   scrl_model_free(model), scrl_config_free(config), scrl_dataset_free(dataset);
 }

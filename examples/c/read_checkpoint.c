@@ -1,12 +1,11 @@
 /*
- * read_checkpoint: lists the backbone's weights in a checkpoint: name, shape, root mean square.
+ * read_checkpoint: lists the backbone's weights in a checkpoint: name, shape, mean magnitude.
  *
  *   read_checkpoint CHECKPOINT
  *
  * The file is plain HDF5, so `h5dump -H CHECKPOINT` and h5py list the same names (and those of the
  * target network, the predictor and the optimiser) without this library.
  */
-#include <math.h>
 #include <scrl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +31,8 @@ int main(int argc, char **argv) {
     if (!values) return fprintf(stderr, "read_checkpoint: no memory\n"), 1;
     must(scrl_model_parameter_read(model, info.name, values, (size_t)info.count));
 
-    double squares = 0;
-    for (int64_t k = 0; k < info.count; k++) squares += (double)values[k] * values[k];
+    double sum = 0;
+    for (int64_t k = 0; k < info.count; k++) sum += values[k] < 0 ? -values[k] : values[k];
     free(values);
 
     char shape[96];
@@ -41,7 +40,7 @@ int main(int argc, char **argv) {
     for (int32_t axis = 0; axis < info.rank; axis++)
       length += snprintf(shape + length, sizeof shape - (size_t)length, "%s%lld",
                          axis ? " x " : "", (long long)info.shape[axis]);
-    printf("%-48s %-20s rms %.6f%s\n", info.name, shape, sqrt(squares / (double)info.count),
+    printf("%-48s %-20s %.6f%s\n", info.name, shape, sum / (double)info.count,
            info.trainable ? "" : "  (running statistic)");
     if (info.trainable) trainable += info.count;
   }
