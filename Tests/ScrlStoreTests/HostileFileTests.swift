@@ -83,6 +83,22 @@ struct HostileFileTests {
     }
   }
 
+  @Test("Without its seal a sound file is read; with half of it, it is not")
+  func seal() throws {
+    let scratch = try Scratch()
+    try writeCheckpoint(scratch("c.h5"))
+    let whole = try scratch.bytes("c.h5")
+    // The superblock's end-of-file address.
+    let end = whole.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 28, as: UInt64.self) }
+    #expect(end < whole.count)
+    try scratch.write("c.h5", Array(whole.prefix(Int(end))))
+    #expect(failure(readAllOfCheckpoint(scratch("c.h5"))) == nil)
+    for cut in [1, 16, 32] {
+      try scratch.write("c.h5", Array(whole.dropLast(cut)))
+      #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.message.contains("seal") == true)
+    }
+  }
+
   private func damaged(
     _ bytes: [UInt8], _ flips: Int, _ limit: Int, _ random: inout RandomStream
   ) -> [UInt8] {
@@ -249,7 +265,9 @@ private let badParts: [String: [String: Part]] = [
   "label below none": ["/labels": .numbers(.int32, [0, -2] as [Int32])],
   "labels text": ["/labels": Part(type: .text(byteCount: 1), shape: [2], bytes: [65, 66])],
   "classes numbers": ["/classes": .numbers(.int32, [0] as [Int32])],
-  "classes not UTF-8": ["/classes": Part(type: .text(byteCount: 2), shape: [1], bytes: [255, 254])],
+  "classes not UTF-8": [
+    "/classes": Part(type: .text(byteCount: 2), shape: [1], bytes: [255, 254])
+  ],
   "box offsets past the end": ["/boxes/offset": .u64([0, 0, 2])],
   "box offsets fall": ["/boxes/offset": .u64([0, 5, 1])],
   "box coordinates of width 3": ["/boxes/coordinates": .floats([0, 0, 1], [1, 3])],
