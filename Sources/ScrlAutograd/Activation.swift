@@ -9,14 +9,47 @@ import ScrlTensor
 package struct Activation {
   package let value: Tensor
   package let slot: GradientSlot?  // nil: no gradient wanted
+  private let recipe: Normalisation?  // how to compute the value again, where that is cheap
 
   package init(_ value: Tensor, slot: GradientSlot? = nil) {
+    self.init(value, slot: slot, recipe: nil)
+  }
+
+  init(_ value: Tensor, slot: GradientSlot?, recipe: Normalisation?) {
     self.value = value
     self.slot = slot
+    self.recipe = recipe
   }
 
   /// The same value behind a wall: no gradient passes.
   package var detached: Activation { Activation(value) }
+
+  /// What an operation keeps of this input for its gradient.
+  var saved: SavedActivation {
+    if let recipe { return .recomputed(recipe) }
+    return .kept(value)
+  }
+}
+
+/// An input as the backward pass gets it: kept, or computed again from what BatchNorm keeps
+/// anyway, by the same kernel and so with the same bytes.
+enum SavedActivation {
+  case kept(Tensor)
+  case recomputed(Normalisation)
+
+  var shape: [Int] {
+    switch self {
+    case .kept(let tensor): tensor.shape
+    case .recomputed(let norm): norm.x.shape
+    }
+  }
+
+  func tensor(_ engine: any Engine) throws(ScrlError) -> Tensor {
+    switch self {
+    case .kept(let tensor): return tensor
+    case .recomputed(let norm): return try norm.output(engine)
+    }
+  }
 }
 
 /// The gradient of one activation, between the operations that use it and the one that made it.

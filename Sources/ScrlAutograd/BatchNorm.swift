@@ -6,52 +6,58 @@ import ScrlBase
 import ScrlKernels
 import ScrlTensor
 
+/// A normalisation that ran: enough to take its gradient, and to compute its output again.
+struct Normalisation {
+  let x: Tensor  // x̂ and the ReLU's mask are recomputed from it; y is not kept
+  let statistics: BatchStatistics  // mean and deviation of x̂
+  let scale: Parameter
+  let shift: Parameter
+  let relu: Bool
+
+  func output(_ engine: any Engine) throws(ScrlError) -> Tensor {
+    try engine.batchNormApply(
+      x, statistics: statistics, scale: scale.value, shift: shift.value, relu: relu)
+  }
+}
+
 extension Pass {
   /// Batch statistics, which are returned for the running averages.
   package func batchNorm(
     _ x: Activation, scale: Parameter, shift: Parameter, epsilon: Float, relu: Bool
   ) throws(ScrlError) -> (y: Activation, statistics: BatchStatistics) {
-    let (value, statistics) = try engine.batchNorm(
+    let (y, statistics) = try engine.batchNorm(
       x.value, scale: scale.value, shift: shift.value, epsilon: epsilon, relu: relu)
-    let y = recordBatchNorm(x, value, statistics, .batch, scale, shift, relu)
-    return (y, statistics)
+    let norm = Normalisation(
+      x: x.value, statistics: statistics, scale: scale, shift: shift, relu: relu)
+    return (record(norm, .batch, y, input: x.slot), statistics)
   }
 
   /// Given statistics, as constants.
   package func batchNorm(
     _ x: Activation, statistics: BatchStatistics, scale: Parameter, shift: Parameter, relu: Bool
   ) throws(ScrlError) -> Activation {
-    let value = try engine.batchNormApply(
-      x.value, statistics: statistics, scale: scale.value, shift: shift.value, relu: relu)
-    return recordBatchNorm(x, value, statistics, .constant, scale, shift, relu)
+    let norm = Normalisation(
+      x: x.value, statistics: statistics, scale: scale, shift: shift, relu: relu)
+    return record(norm, .constant, try norm.output(engine), input: x.slot)
   }
 
-  private func recordBatchNorm(
-    _ x: Activation, _ value: Tensor, _ statistics: BatchStatistics,
-    _ origin: BatchNormOp.Origin, _ scale: Parameter, _ shift: Parameter, _ relu: Bool
+  private func record(
+    _ norm: Normalisation, _ origin: BatchNormOp.Origin, _ y: Tensor, input: GradientSlot?
   ) -> Activation {
-    let y = Activation(value, slot: newSlot())
-    if let tape, let output = y.slot {
-      tape.record(
-        BatchNormOp(
-          x: x.value, statistics: statistics, origin: origin, input: x.slot, output: output,
-          scale: scale, shift: shift, relu: relu))
-    }
-    return y
+    guard let tape else { return Activation(y) }
+    let output = GradientSlot()
+    tape.record(BatchNormOp(norm: norm, origin: origin, input: input, output: output))
+    return Activation(y, slot: output, recipe: recomputes ? norm : nil)
   }
 }
 
 private struct BatchNormOp: TapeOp {
   enum Origin { case batch, constant }
 
-  let x: Tensor  // x̂ and the ReLU's mask are recomputed from it; y is not kept
-  let statistics: BatchStatistics  // mean and deviation of x̂
-  let origin: Origin
+  let norm: Normalisation
+  let origin: Origin  // of the statistics
   let input: GradientSlot?
   let output: GradientSlot
-  let scale: Parameter
-  let shift: Parameter
-  let relu: Bool
 
   func backward(_ engine: any Engine) throws(ScrlError) {
     guard let dy = output.take() else { return }
@@ -65,16 +71,18 @@ private struct BatchNormOp: TapeOp {
 
   private func batchBackward(_ dy: Tensor, _ engine: any Engine) throws(ScrlError) -> Tensor {
     try engine.batchNormBackward(
-      dy, x: x, statistics: statistics, scale: scale.value, shift: shift.value, relu: relu,
-      into: try scale.gradientSum(), try shift.gradientSum())
+      dy, x: norm.x, statistics: norm.statistics, scale: norm.scale.value,
+      shift: norm.shift.value, relu: norm.relu, into: try norm.scale.gradientSum(),
+      try norm.shift.gradientSum())
   }
 
   private func constantBackward(
     _ dy: Tensor, _ engine: any Engine
   ) throws(ScrlError) -> Tensor {
     var sums = try engine.batchNormBackwardSums(
-      dy, x: x, statistics: statistics, scale: scale.value, shift: shift.value, relu: relu)
-    let (dScale, dShift) = (try scale.gradientSum(), try shift.gradientSum())
+      dy, x: norm.x, statistics: norm.statistics, scale: norm.scale.value,
+      shift: norm.shift.value, relu: norm.relu)
+    let (dScale, dShift) = (try norm.scale.gradientSum(), try norm.shift.gradientSum())
     for channel in sums.dScale.indices {
       dScale.pointer[channel] += Float(sums.dScale[channel])
       dShift.pointer[channel] += Float(sums.dShift[channel])
@@ -82,7 +90,7 @@ private struct BatchNormOp: TapeOp {
       sums.dShift[channel] = 0
     }
     return try engine.batchNormBackwardApply(
-      dy, x: x, statistics: statistics, sums: sums, scale: scale.value, shift: shift.value,
-      relu: relu)
+      dy, x: norm.x, statistics: norm.statistics, sums: sums, scale: norm.scale.value,
+      shift: norm.shift.value, relu: norm.relu)
   }
 }

@@ -12,14 +12,14 @@ extension Pass {
       try engine.convolution(x.value, weight: weight.value, geometry), slot: newSlot())
     if let tape, let output = y.slot {
       tape.record(
-        ConvolutionOp(x: x.value, input: x.slot, output: output, weight: weight, g: geometry))
+        ConvolutionOp(x: x.saved, input: x.slot, output: output, weight: weight, g: geometry))
     }
     return y
   }
 }
 
 private struct ConvolutionOp: TapeOp {
-  let x: Tensor  // dWeight correlates it with dy
+  let x: SavedActivation  // dWeight correlates it with dy
   let input: GradientSlot?  // nil for the image: no dx is computed
   let output: GradientSlot
   let weight: Parameter
@@ -27,7 +27,8 @@ private struct ConvolutionOp: TapeOp {
 
   func backward(_ engine: any Engine) throws(ScrlError) {
     guard let dy = output.take() else { return }
-    try engine.convolutionBackwardWeight(dy, x: x, into: try weight.gradientSum(), g)
+    try engine.convolutionBackwardWeight(
+      dy, x: try x.tensor(engine), into: try weight.gradientSum(), g)
     guard let input else { return }
     let dx = try engine.convolutionBackwardInput(
       dy, weight: weight.value, inputHeight: x.shape[2], inputWidth: x.shape[3], g)

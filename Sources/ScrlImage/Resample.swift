@@ -3,11 +3,14 @@
 // loses more than twice as many pixels as the width: Pillow 13's rule (older ones: always rows).
 // Not here: other filters, other channel counts.
 
+private let blockRows = 32
+private let pixelBlockBytes = blockRows * 3  // three blocks of the inner loop
+
 /// One per thread: keeps the bytes between the passes.
 final class Resampler {
   private var middle: [UInt8] = []
-  private var turned: [UInt8] = []  // (columns, 16 rows, 3), a block of rows on its side
-  private var sums = [UInt8](repeating: 0, count: blockBytes + 1)
+  private var turned: [UInt8] = []  // (columns, 32 rows, 3), a block of rows on its side
+  private var sums = [UInt8](repeating: 0, count: pixelBlockBytes + 1)
 
   /// - Parameters:
   ///   - source: the crop's first pixel; `rowStride` bytes between rows.
@@ -44,33 +47,33 @@ final class Resampler {
     _ source: UnsafePointer<UInt8>, stride: Int, rows: Int, _ axis: ResampleAxis, flipped: Bool,
     into target: UnsafeMutablePointer<UInt8>
   ) {
-    guard rows >= 16 else {
+    guard rows >= blockRows else {
       for row in 0..<rows {
         sumOneRow(
           source + row * stride, axis, flipped: flipped, into: target + row * axis.outputs * 3)
       }
       return
     }
-    let needed = axis.span.count * blockBytes + 1
+    let needed = axis.span.count * pixelBlockBytes + 1
     if turned.count < needed { turned = [UInt8](repeating: 0, count: needed) }
     turned.withUnsafeMutableBufferPointer { turned in
       sums.withUnsafeMutableBufferPointer { sums in
         guard let turned = turned.baseAddress, let sums = sums.baseAddress else { return }
-        // Blocks of 16 rows; the last one overlaps the one before it rather than overshoot.
+        // Blocks of 32 rows; the last one overlaps the one before it rather than overshoot.
         var row = 0
         while true {
           turn(source + row * stride, stride: stride, pixels: axis.span.count, into: turned)
           sumTurned(
             turned, axis, flipped: flipped, sums, into: target + row * axis.outputs * 3)
-          if row == rows &- 16 { break }
-          row = min(row &+ 16, rows &- 16)
+          if row == rows &- blockRows { break }
+          row = min(row &+ blockRows, rows &- blockRows)
         }
       }
     }
   }
 }
 
-/// 16 rows of pixels to (pixels, 16, 3). A pixel moves as four bytes; the fourth is overwritten by
+/// 32 rows of pixels to (pixels, 32, 3). A pixel moves as four bytes; the fourth is overwritten by
 /// the next, and the row's last pixel moves as three so that nothing after the row is read.
 private func turn(
   _ source: UnsafePointer<UInt8>, stride: Int, pixels: Int,
@@ -78,15 +81,15 @@ private func turn(
 ) {
   for pixel in 0..<pixels &- 1 {
     let from = UnsafeRawPointer(source + 3 &* pixel)
-    let to = UnsafeMutableRawPointer(turned + blockBytes &* pixel)
-    for row in 0..<16 {
+    let to = UnsafeMutableRawPointer(turned + pixelBlockBytes &* pixel)
+    for row in 0..<blockRows {
       let bytes = from.loadUnaligned(fromByteOffset: row &* stride, as: UInt32.self)
       to.storeBytes(of: bytes, toByteOffset: 3 &* row, as: UInt32.self)
     }
   }
-  for row in 0..<16 {
+  for row in 0..<blockRows {
     let from = source + (row &* stride &+ 3 &* (pixels &- 1))
-    let to = turned + (blockBytes &* (pixels &- 1) &+ 3 &* row)
+    let to = turned + (pixelBlockBytes &* (pixels &- 1) &+ 3 &* row)
     (to[0], to[1], to[2]) = (from[0], from[1], from[2])
   }
 }
@@ -100,12 +103,15 @@ private func sumTurned(
   axis.withPointers { starts, weights in
     for place in 0..<outputs {
       let output = flipped ? outputs &- 1 &- place : place
-      sumBlock(
-        turned + (starts[output] &- axis.span.lowerBound) &* blockBytes, stride: blockBytes,
-        weights + output &* axis.taps, taps: axis.taps, into: sums)
+      let first = turned + (starts[output] &- axis.span.lowerBound) &* pixelBlockBytes
+      for part in 0..<3 {
+        sumBlock(
+          first + part &* blockBytes, stride: pixelBlockBytes, weights + output &* axis.taps,
+          taps: axis.taps, into: sums + part &* blockBytes)
+      }
       let from = UnsafeRawPointer(sums)
       let to = target + 3 &* place
-      for row in 0..<16 {
+      for row in 0..<blockRows {
         let pixel = to + row &* outputs &* 3
         if place == outputs &- 1 {
           (pixel[0], pixel[1], pixel[2]) = (sums[3 &* row], sums[3 &* row + 1], sums[3 &* row + 2])

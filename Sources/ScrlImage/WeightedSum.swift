@@ -1,31 +1,36 @@
 // The inner loops of the resize: weighted sums of bytes in whole numbers, rounded and clipped.
+// Only SIMD operations that compile to single instructions: the generic conversions and minima of
+// the standard library become calls.
 
-/// Bytes summed side by side: 16 pixels, six AVX2 registers of sums.
-let blockBytes = 48
+/// Bytes summed side by side: eight lanes of four bytes.
+let blockBytes = 32
 
+private typealias Lanes = SIMD8<Int32>
 private let half = Int32(1) << (ResampleAxis.precisionBits - 1)
 
-/// target[i] = Σ weight[t]·source[t·stride + i] for 48 bytes i.
+/// target[i] = Σ weight[t]·source[t·stride + i] for 32 bytes i. Each of the four sums takes one
+/// byte of every lane, so widening and narrowing are shifts.
 @inline(__always)
 func sumBlock(
   _ source: UnsafePointer<UInt8>, stride: Int, _ weight: UnsafePointer<Int32>, taps: Int,
   into target: UnsafeMutablePointer<UInt8>
 ) {
-  var a = SIMD16<Int32>(repeating: half)
-  var b = a
-  var c = a
+  var a = Lanes(repeating: half)
+  var (b, c, d) = (a, a, a)
+  let low = Lanes(repeating: 255)
   var bytes = UnsafeRawPointer(source)
   for tap in 0..<taps {
-    let factor = weight[tap]
-    a &+= widened(bytes, 0) &* factor
-    b &+= widened(bytes, 16) &* factor
-    c &+= widened(bytes, 32) &* factor
+    let factor = Lanes(repeating: weight[tap])
+    let lanes = bytes.loadUnaligned(as: Lanes.self)
+    a &+= (lanes & low) &* factor
+    b &+= ((lanes &>> Lanes(repeating: 8)) & low) &* factor
+    c &+= ((lanes &>> Lanes(repeating: 16)) & low) &* factor
+    d &+= ((lanes &>> Lanes(repeating: 24)) & low) &* factor
     bytes += stride
   }
-  let place = UnsafeMutableRawPointer(target)
-  place.storeBytes(of: narrowed(a), as: SIMD16<UInt8>.self)
-  place.storeBytes(of: narrowed(b), toByteOffset: 16, as: SIMD16<UInt8>.self)
-  place.storeBytes(of: narrowed(c), toByteOffset: 32, as: SIMD16<UInt8>.self)
+  let upper = clipped(c) &<< Lanes(repeating: 16) | clipped(d) &<< Lanes(repeating: 24)
+  let result = clipped(a) | clipped(b) &<< Lanes(repeating: 8) | upper
+  UnsafeMutableRawPointer(target).storeBytes(of: result, as: Lanes.self)
 }
 
 /// One byte of the same.
@@ -38,14 +43,12 @@ func sumByte(
   return UInt8(truncatingIfNeeded: min(max(sum &>> ResampleAxis.precisionBits, 0), 255))
 }
 
+/// The whole part within 0...255. A sign shifted through all bits is a mask.
 @inline(__always)
-private func widened(_ bytes: UnsafeRawPointer, _ offset: Int) -> SIMD16<Int32> {
-  SIMD16(truncatingIfNeeded: bytes.loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self))
-}
-
-@inline(__always)
-private func narrowed(_ sum: SIMD16<Int32>) -> SIMD16<UInt8> {
-  let value = sum &>> ResampleAxis.precisionBits
-  return SIMD16(
-    truncatingIfNeeded: value.clamped(lowerBound: .zero, upperBound: SIMD16(repeating: 255)))
+private func clipped(_ sum: Lanes) -> Lanes {
+  let sign = Lanes(repeating: 31)
+  let low = Lanes(repeating: 255)
+  let whole = sum &>> Lanes(repeating: ResampleAxis.precisionBits)
+  let positive = whole & ~(whole &>> sign)
+  return (positive | ((low &- positive) &>> sign)) & low
 }

@@ -3,30 +3,36 @@
 import ScrlBase
 import ScrlTensor
 
+/// Columns taken together, so that their float64 sums stay in L1 while the rows go by.
+private let columnTile = 256
+
 /// sum += x, square += x², in float64, four rows at a time.
 func addMoments(
   _ x: UnsafePointer<Float>, _ rows: Int, _ width: Int, _ sum: UnsafeMutablePointer<Double>,
   _ square: UnsafeMutablePointer<Double>
 ) {
-  var row = 0
-  while row &+ 4 <= rows {
-    let p0 = x + row &* width
-    let (p1, p2, p3) = (p0 + width, p0 + 2 &* width, p0 + 3 &* width)
-    for c in 0..<width {
-      let (v0, v1, v2, v3) = (Double(p0[c]), Double(p1[c]), Double(p2[c]), Double(p3[c]))
-      sum[c] += (v0 + v1) + (v2 + v3)
-      square[c] += (v0 * v0).addingProduct(v1, v1) + (v2 * v2).addingProduct(v3, v3)
+  for first in stride(from: 0, to: width, by: columnTile) {
+    let columns = first..<min(first + columnTile, width)
+    var row = 0
+    while row &+ 4 <= rows {
+      let p0 = x + row &* width
+      let (p1, p2, p3) = (p0 + width, p0 + 2 &* width, p0 + 3 &* width)
+      for c in columns {
+        let (v0, v1, v2, v3) = (Double(p0[c]), Double(p1[c]), Double(p2[c]), Double(p3[c]))
+        sum[c] += (v0 + v1) + (v2 + v3)
+        square[c] += (v0 * v0).addingProduct(v1, v1) + (v2 * v2).addingProduct(v3, v3)
+      }
+      row &+= 4
     }
-    row &+= 4
-  }
-  while row < rows {
-    let p = x + row &* width
-    for c in 0..<width {
-      let v = Double(p[c])
-      sum[c] += v
-      square[c] += v * v
+    while row < rows {
+      let p = x + row &* width
+      for c in columns {
+        let v = Double(p[c])
+        sum[c] += v
+        square[c] += v * v
+      }
+      row &+= 1
     }
-    row &+= 1
   }
 }
 
@@ -75,27 +81,55 @@ struct NormChannels {
     }
   }
 
-  /// sum += g, product += g·(x − mean).
+  /// sum += g, product += g·(x − mean). Four rows are added in float32, then in float64.
   func addGradients(
     _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ rows: Int, _ channel: Int,
     _ relu: Bool, _ sum: UnsafeMutablePointer<Double>, _ product: UnsafeMutablePointer<Double>
   ) {
-    let (mean, factor, shift) = (mean + channel, factor.pointer + channel, shift + channel)
-    for row in 0..<rows {
-      let (dy, x) = (dy + row &* width, x + row &* width)
+    for first in stride(from: 0, to: width, by: columnTile) {
+      let columns = first..<min(first + columnTile, width)
       if relu {
-        for c in 0..<width {
-          let centred = x[c] - mean[c]
-          let g = shift[c].addingProduct(centred, factor[c]) > 0 ? dy[c] : 0
-          sum[c] += Double(g)
-          product[c] += Double(g * centred)
-        }
+        addGradients(dy, x, rows, channel, columns, sum, product, relu: true)
       } else {
-        for c in 0..<width {
-          sum[c] += Double(dy[c])
-          product[c] += Double(dy[c] * (x[c] - mean[c]))
-        }
+        addGradients(dy, x, rows, channel, columns, sum, product, relu: false)
       }
+    }
+  }
+
+  @inline(__always)
+  private func addGradients(
+    _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ rows: Int, _ channel: Int,
+    _ columns: Range<Int>, _ sum: UnsafeMutablePointer<Double>,
+    _ product: UnsafeMutablePointer<Double>, relu: Bool
+  ) {
+    let (mean, factor, shift) = (mean + channel, factor.pointer + channel, shift + channel)
+    var row = 0
+    while row &+ 4 <= rows {
+      let (d0, x0) = (dy + row &* width, x + row &* width)
+      let (d1, x1) = (d0 + width, x0 + width)
+      let (d2, x2, d3, x3) = (d1 + width, x1 + width, d1 + 2 &* width, x1 + 2 &* width)
+      for c in columns {
+        let (m, f, s) = (mean[c], factor[c], shift[c])
+        let (c0, c1, c2, c3) = (x0[c] - m, x1[c] - m, x2[c] - m, x3[c] - m)
+        let g0 = !relu || s.addingProduct(c0, f) > 0 ? d0[c] : 0
+        let g1 = !relu || s.addingProduct(c1, f) > 0 ? d1[c] : 0
+        let g2 = !relu || s.addingProduct(c2, f) > 0 ? d2[c] : 0
+        let g3 = !relu || s.addingProduct(c3, f) > 0 ? d3[c] : 0
+        sum[c] += Double((g0 + g1) + (g2 + g3))
+        product[c] += Double(
+          (g0 * c0).addingProduct(g1, c1) + (g2 * c2).addingProduct(g3, c3))
+      }
+      row &+= 4
+    }
+    while row < rows {
+      let (d, x) = (dy + row &* width, x + row &* width)
+      for c in columns {
+        let centred = x[c] - mean[c]
+        let g = !relu || shift[c].addingProduct(centred, factor[c]) > 0 ? d[c] : 0
+        sum[c] += Double(g)
+        product[c] += Double(g * centred)
+      }
+      row &+= 1
     }
   }
 

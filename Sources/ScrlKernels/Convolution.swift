@@ -72,13 +72,17 @@ extension OpenBLASEngine {
     guard d.images == e.images else {
       throw ScrlError(.shape, "\(operation): got dy of \(d.images) images · expected \(e.images)")
     }
-    let gradient = Matrix(start: dy.pointer, stride: g.outputs, transposed: true)
-    if e.isPlainProduct {
+    // Many pixels: each worker sums its own. Few pixels, much weight: each owns some columns.
+    if e.pixels >= 4096 * workers.count {
+      try addPixelShares(dy.pointer, x.pointer, e, into: dWeight.pointer)
+    } else if e.isPlainProduct {
       gemm(
-        g.outputs, g.inputs, e.pixels, gradient, Matrix(start: x.pointer, stride: g.inputs),
-        beta: 1, into: dWeight.pointer, stride: g.inputs, workers)
+        g.outputs, g.inputs, e.pixels,
+        Matrix(start: dy.pointer, stride: g.outputs, transposed: true),
+        Matrix(start: x.pointer, stride: g.inputs), beta: 1, into: dWeight.pointer,
+        stride: g.inputs, workers)
     } else {
-      try addWindowProducts(gradient, x.pointer, e, into: dWeight.pointer)
+      try addColumnShares(dy.pointer, x.pointer, e, into: dWeight.pointer)
     }
   }
 }
@@ -162,31 +166,6 @@ extension OpenBLASEngine {
             Matrix(start: dy + first * g.outputs, stride: g.outputs),
             Matrix(start: weight, stride: columns), beta: 0, into: rows, stride: columns)
           scatterWindows(rows, e, pixels: pixels, into: dx)
-        }
-      }
-    }
-  }
-
-  /// dWeight (O×columns) += dyᵀ · windows. A task owns a slice of the columns, gathers only
-  /// those, and adds its tiles in order.
-  private func addWindowProducts(
-    _ dy: Matrix, _ x: UnsafePointer<Float>, _ e: ConvolutionExtents,
-    into dWeight: UnsafeMutablePointer<Float>
-  ) throws(ScrlError) {
-    let (outputs, columns) = (e.geometry.outputs, e.columns)
-    let slice = max(16, ((columns + workers.count - 1) / workers.count + 15) & ~15)
-    let tile = max(1, min(max(256, 131_072 / slice), e.pixels))
-    let slots = try ScratchSlots(workers, size: tile * slice)
-    workers.ranges(columns, grain: slice) { columnRange in
-      slots.borrow { rows in
-        for first in stride(from: 0, to: e.pixels, by: tile) {
-          let pixels = first..<min(first + tile, e.pixels)
-          gatherWindows(x, e, pixels: pixels, columns: columnRange, into: rows)
-          gemmAlone(
-            outputs, columnRange.count, pixels.count,
-            Matrix(start: dy.start + first * outputs, stride: outputs, transposed: true),
-            Matrix(start: rows, stride: columnRange.count), beta: 1,
-            into: dWeight + columnRange.lowerBound, stride: columns)
         }
       }
     }

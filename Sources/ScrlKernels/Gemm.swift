@@ -31,7 +31,7 @@ func gemm(
   into c: UnsafeMutablePointer<Float>, stride: Int, _ workers: Workers
 ) {
   let rows = m >= n
-  let grain = pieceLength(rows ? m : n, workers)
+  let grain = pieceLength(rows ? m : n, workers, depth: k, other: rows ? n : m)
   workers.ranges(rows ? m : n, grain: grain) { piece in
     if rows {
       let start = a.start + piece.lowerBound * (a.transposed ? 1 : a.stride)
@@ -47,8 +47,10 @@ func gemm(
   }
 }
 
-/// Pieces of at most 4096, a multiple of 16 long, at least one for each worker.
-private func pieceLength(_ length: Int, _ workers: Workers) -> Int {
+/// A multiple of 16, at least one piece for each worker. A shallow product rereads its result for
+/// little arithmetic: its pieces (256 K floats) stay in a core's L2.
+private func pieceLength(_ length: Int, _ workers: Workers, depth: Int, other: Int) -> Int {
   let share = (length + workers.count - 1) / workers.count
-  return max(16, (min(share, 4096) + 15) & ~15)
+  let most = depth <= 256 ? max(128, 262_144 / (depth + other)) : 4096
+  return max(16, (min(share, most) + 15) & ~15)
 }

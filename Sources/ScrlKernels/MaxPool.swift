@@ -76,28 +76,56 @@ private func poolLine(
     let left = column * g.stride - g.padding
     let columns = max(left, 0)..<min(left + g.kernel, width)
     let out = (line &* output.width &+ column) &* block
-    let (y, winners) = (y + out, winners + out)
-    let first = rows.lowerBound &* width &+ columns.lowerBound
-    y.update(from: x + first &* block, count: block)
-    winners.update(repeating: Int32(truncatingIfNeeded: first), count: block)
-    for h in rows {
-      for w in columns {
-        let cell = h &* width &+ w
-        takeLarger(x + cell &* block, Int32(truncatingIfNeeded: cell), y, winners, block)
+    var c = 0
+    while c < block {
+      if c &+ 16 <= block {
+        poolSixteen(x + c, y + out + c, winners + out + c, rows, columns, width, block)
+        c &+= 16
+      } else {
+        poolOne(x + c, y + out + c, winners + out + c, rows, columns, width, block)
+        c &+= 1
       }
     }
   }
 }
 
-@inline(__always)
-private func takeLarger(
-  _ x: UnsafePointer<Float>, _ cell: Int32, _ y: UnsafeMutablePointer<Float>,
-  _ winners: UnsafeMutablePointer<Int32>, _ count: Int
+/// Sixteen channels of one window. `stride`: floats from one cell to the next.
+private func poolSixteen(
+  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+  _ winners: UnsafeMutablePointer<Int32>, _ rows: Range<Int>, _ columns: Range<Int>,
+  _ width: Int, _ stride: Int
 ) {
-  for c in 0..<count {
-    let (value, best) = (x[c], y[c])
-    let wins = (value > best) != (value != value)
-    y[c] = wins ? value : best
-    winners[c] = wins ? cell : winners[c]
+  let raw = UnsafeRawPointer(x)
+  let start = rows.lowerBound &* width &+ columns.lowerBound
+  var best = raw.loadUnaligned(fromByteOffset: start &* stride &* 4, as: SIMD16<Float>.self)
+  var won = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: start))
+  for h in rows {
+    for w in columns {
+      let cell = h &* width &+ w
+      let value = raw.loadUnaligned(fromByteOffset: cell &* stride &* 4, as: SIMD16<Float>.self)
+      let wins = (value .> best) .| (value .!= value)
+      best.replace(with: value, where: wins)
+      won.replace(with: SIMD16(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
+    }
   }
+  UnsafeMutableRawPointer(y).storeBytes(of: best, as: SIMD16<Float>.self)
+  UnsafeMutableRawPointer(winners).storeBytes(of: won, as: SIMD16<Int32>.self)
+}
+
+private func poolOne(
+  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+  _ winners: UnsafeMutablePointer<Int32>, _ rows: Range<Int>, _ columns: Range<Int>,
+  _ width: Int, _ stride: Int
+) {
+  let start = rows.lowerBound &* width &+ columns.lowerBound
+  var (best, won) = (x[start &* stride], start)
+  for h in rows {
+    for w in columns {
+      let cell = h &* width &+ w
+      let value = x[cell &* stride]
+      if value > best || value != value { (best, won) = (value, cell) }
+    }
+  }
+  y[0] = best
+  winners[0] = Int32(truncatingIfNeeded: won)
 }

@@ -17,7 +17,7 @@ struct RowChunks {
     blocks = shape.blocks
     let whole = shape.blocks == 1
     rows = whole ? shape.images * shape.cells : shape.cells
-    grain = max(1, 32_768 / shape.block)
+    grain = max(64, 32_768 / shape.block)  // 128 KiB, and few sums beside the rows
     chunksPerPanel = (rows + grain - 1) / grain
     count = (whole ? 1 : shape.images * shape.blocks) * chunksPerPanel
   }

@@ -1,4 +1,4 @@
-// Where initial values come from. Each parameter draws from its own stream, addressed by its
+// Where initial values come from. Each parameter draws from its own streams, addressed by its
 // place in the order of construction: adding a head does not move the encoder's weights.
 
 import Glibc
@@ -50,35 +50,46 @@ package struct WeightSource {
   }
 
   private func fill(_ values: Tensor, _ distribution: Distribution) {
-    if case .constant(let value) = distribution {
-      values.pointer.update(repeating: value, count: values.count)
-      return
-    }
-    guard let seed else {
-      values.pointer.update(repeating: 0, count: values.count)
-      return
-    }
-    var stream = RandomStream(seed: seed, sample: index, use: use)
-    switch distribution {
-    case .constant: break
-    case .normal(let deviation): fillNormal(values, deviation, &stream)
-    case .uniform(let bound):
-      for i in 0..<values.count {
-        values.pointer[i] = Float(stream.uniform(in: -bound...bound))
-      }
+    switch (distribution, seed) {
+    case (.constant(let value), _): values.pointer.update(repeating: value, count: values.count)
+    case (_, nil): values.pointer.update(repeating: 0, count: values.count)
+    case (.normal(let deviation), let seed?):
+      eachChunk(values, seed) { fillNormal($0, deviation, &$1) }
+    case (.uniform(let bound), let seed?):
+      eachChunk(values, seed) { fillUniform($0, bound, &$1) }
     }
   }
 
-  /// Box & Muller 1958: two uniforms make two independent normals.
-  private func fillNormal(_ values: Tensor, _ deviation: Double, _ stream: inout RandomStream) {
-    var i = 0
-    while i < values.count {
-      // 1 − u is in (0, 1]: the logarithm is finite.
-      let radius = deviation * (-2 * log(1 - stream.uniform())).squareRoot()
-      let angle = 2 * Double.pi * stream.uniform()
-      values.pointer[i] = Float(radius * cos(angle))
-      if i + 1 < values.count { values.pointer[i + 1] = Float(radius * sin(angle)) }
-      i += 2
+  /// Chunks have streams of their own (the address's epoch is free here), so that threads share
+  /// the work and their number changes nothing.
+  private func eachChunk(
+    _ values: Tensor, _ seed: UInt64,
+    _ body: (UnsafeMutableBufferPointer<Float>, inout RandomStream) -> Void
+  ) {
+    let grain = 1 << 16
+    engine.workers.ranges(values.count, grain: grain) { range in
+      var stream = RandomStream(
+        seed: seed, epoch: range.lowerBound / grain, sample: index, use: use)
+      body(UnsafeMutableBufferPointer(rebasing: values.buffer[range]), &stream)
     }
+  }
+}
+
+private func fillUniform(
+  _ values: UnsafeMutableBufferPointer<Float>, _ bound: Double, _ stream: inout RandomStream
+) {
+  for i in values.indices { values[i] = Float(stream.uniform(in: -bound...bound)) }
+}
+
+/// Box & Muller 1958: two uniforms make two independent normals.
+private func fillNormal(
+  _ values: UnsafeMutableBufferPointer<Float>, _ deviation: Double, _ stream: inout RandomStream
+) {
+  for i in stride(from: 0, to: values.count, by: 2) {
+    // 1 − u is in (0, 1]: the logarithm is finite.
+    let radius = deviation * (-2 * log(1 - stream.uniform())).squareRoot()
+    let angle = 2 * Double.pi * stream.uniform()
+    values[i] = Float(radius * cos(angle))
+    if i + 1 < values.count { values[i + 1] = Float(radius * sin(angle)) }
   }
 }

@@ -81,7 +81,8 @@ package enum CheckpointFolder {
     let temporary = "\(folder)/.\(newestName).\(String(generator.next(), radix: 36)).tmp"
     if link(source, temporary) != 0 {
       switch errno {
-      case EPERM, EOPNOTSUPP, EMLINK, EXDEV, ENOSYS, EACCES: try copyFile(source, to: temporary, for: target)
+      case EPERM, EOPNOTSUPP, EMLINK, EXDEV, ENOSYS, EACCES:
+        try copyFile(source, to: temporary, for: target)
       default: throw ioError("link \(source)")
       }
     }

@@ -19,7 +19,8 @@ package enum CheckpointFormat {
 
   /// "/model" and "online.encoder.conv1.weight" → "/model/online/encoder/conv1/weight".
   package static func path(group: String, weight: String) -> String {
-    group + "/" + weight.split(separator: ".", omittingEmptySubsequences: false)
+    group + "/"
+      + weight.split(separator: ".", omittingEmptySubsequences: false)
       .joined(separator: "/")
   }
 
@@ -30,8 +31,8 @@ package enum CheckpointFormat {
 
   static func checksum(of attributes: [String: AttributeValue]) -> UInt32 {
     var crc = CRC32C()
-    for (name, value) in attributes.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
-    where name != checksumName {
+    let sorted = attributes.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    for (name, value) in sorted where name != checksumName {
       for part in [name, value.kindLetter, value.canonicalText] {
         (Array(part.utf8) + [0]).withUnsafeBytes { crc.update($0) }
       }

@@ -33,7 +33,8 @@ package final class CheckpointWriter {
   package func write(_ path: String, text: String) throws(ScrlError) {
     guard text.utf8.count <= 1 << 20, !text.utf8.contains(0) else {
       throw ScrlError(
-        .argument, "write \(path): text of \(text.utf8.count) bytes, expected 1 MiB at most, no NUL")
+        .argument, "write \(path): text of \(text.utf8.count) bytes, expected 1 MiB at most, no NUL"
+      )
     }
     let bytes = text.isEmpty ? [0] : Array(text.utf8)
     try open().add(path, .text(byteCount: bytes.count), shape: [], bytes: bytes)

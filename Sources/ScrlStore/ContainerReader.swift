@@ -1,7 +1,7 @@
 // Reads files of ContainerWriter's kind, and trusts none of them. HDF5 parses the structure, once,
 // and is closed again; values are read by pread from ranges checked against the file's real size.
 // What could lead HDF5 astray is refused before: a wrong end of file, links that are not hard,
-// chunks, filters, external and virtual layouts, text of variable length.
+// chunks, filters, external and virtual layouts, text of variable length, a broken seal.
 
 import CHDF5
 import Glibc
@@ -185,6 +185,7 @@ private func checkSuperblock(of file: OpenFile, byteCount: Int) throws(ScrlError
   guard end <= UInt64(byteCount) else {
     throw refuse("is cut short: \(byteCount) bytes, its header says \(end)")
   }
+  try Seal.check(file, end: Int(end), byteCount: byteCount)
 }
 
 private func openHDF5(_ file: OpenFile) throws(ScrlError) -> HDF5Handle {

@@ -11,6 +11,7 @@
 //   /masks/offset       u64 (m+1)     optional group; mask of box j is counts[offset[j] ..< …]
 //   /masks/counts       u8  (total)   COCO compressed run lengths over the whole image; empty = none
 // Root attributes: format, format_version (i32), library_version, created (UTC, ISO 8601).
+// Text is of fixed length everywhere: HDF5 keeps variable-length text in unchecked heaps.
 // Every dataset but /images/bytes carries the u32 attribute crc32c over its bytes; files made by
 // other programs may leave it out. Readers refuse versions they do not know.
 

@@ -154,10 +154,11 @@ enum Reference {
     return y
   }
 
-  private static func bilinear(_ x: Grid, _ n: Int, _ c: Int, _ row: Double, _ column: Double)
-    -> Double
-  {
-    let (r, q) = (min(max(row, 0), Double(x.shape[2] - 1)), min(max(column, 0), Double(x.shape[3] - 1)))
+  private static func bilinear(
+    _ x: Grid, _ n: Int, _ c: Int, _ row: Double, _ column: Double
+  ) -> Double {
+    let r = min(max(row, 0), Double(x.shape[2] - 1))
+    let q = min(max(column, 0), Double(x.shape[3] - 1))
     let (r0, q0) = (Int(r), Int(q))
     let (r1, q1) = (min(r0 + 1, x.shape[2] - 1), min(q0 + 1, x.shape[3] - 1))
     let (a, b) = (r - Double(r0), q - Double(q0))

@@ -133,6 +133,30 @@ struct TapeTests {
     #expect(bench.tape.isEmpty)
   }
 
+  @Test("A convolution keeps its input, or only what BatchNorm keeps when told to recompute")
+  func savedInput() throws {
+    let bench = try Bench()
+    let geometry = try ConvolutionGeometry(
+      inputs: 4, outputs: 2, kernel: 3, stride: 1, padding: 1)
+    let weight = try bench.parameter(.convolutionWeight(geometry), noise([2, 4, 3, 3], 1))
+    let scale = try bench.parameter(.normScale, noise([4], 2, around: 1))
+    let shift = try bench.parameter(.normShift, noise([4], 3))
+    for recomputes in [false, true] {
+      let pass = Pass(
+        engine: bench.engine, tape: bench.tape, mode: .training, recomputes: recomputes)
+      weak var kept: Storage?
+      do {
+        let x = try bench.leaf(noise([1, 4, 3, 3], 4))
+        let y = try pass.batchNorm(x, scale: scale, shift: shift, epsilon: 1e-5, relu: true).y
+        kept = y.value.storage
+        _ = try pass.convolution(y, weight: weight, geometry)
+      }
+      #expect((kept == nil) == recomputes)
+      bench.tape.clear()
+      #expect(kept == nil)
+    }
+  }
+
   @Test("An error empties the tape")
   func errorEmpties() throws {
     struct Broken: TapeOp {

@@ -2,6 +2,7 @@
 
 import ScrlAutograd
 import ScrlBase
+import ScrlKernels
 import ScrlTensor
 import TestSupport
 import Testing
@@ -68,5 +69,17 @@ struct InitialisationTests {
     #expect(head.bn.shift.value.array.allSatisfy { $0 == 0 })
     #expect(head.bn.runningMean.value.array.allSatisfy { $0 == 0 })
     #expect(head.bn.runningVariance.value.array.allSatisfy { $0 == 1 })
+  }
+
+  @Test("Neither the thread count nor a chunk's place repeats or changes weights")
+  func threads() throws {
+    func weights(_ threads: Int) throws -> [Float] {
+      var source = WeightSource(engine: try OpenBLASEngine(workers: Workers(threads)), seed: 4)
+      return try Linear(name: "l", inputs: 400, outputs: 400, bias: false, &source).weight.value
+        .array
+    }
+    let one = try weights(1)
+    #expect(try weights(3) == one)
+    #expect(one[..<1000] != one[65_536..<66_536])
   }
 }

@@ -41,8 +41,8 @@ struct ResNetTests {
       try y.value.plain(workers: engine.workers).array, expected.values.map(Double.init), 1e-4)
   }
 
-  // Batch statistics of 18 rows divide by deviations: rounding of the layers before is amplified
-  // by about 3 in the features and again in the gradients.
+  // As above for 21 layers, 2e-5; the last stage's statistics are of 18 rows, whose errors do not
+  // average out: 3 times that in the features, and again in the gradients.
   @Test("ResNet-18 in training: features, running statistics and gradients equal torchvision's")
   func training() throws {
     let engine = try testEngine()
@@ -73,23 +73,24 @@ struct ResNetTests {
       let expected = try fixture("nn/resnet18_train\(name)").values.map(Double.init)
       expectNear(Array(got.prefix(expected.count)), expected, tolerance)
     }
-    try expectFixture(try y.value.plain(workers: engine.workers).array, "", 3e-4)
-    try expectFixture(try state("layer4.1.bn2.running_mean"), "_running_mean", 1e-4)
-    try expectFixture(try state("layer4.1.bn2.running_var"), "_running_var", 1e-4)
-    try expectFixture(try gradient("conv1.weight"), "_d_conv1", 1e-3)
-    try expectFixture(try gradient("layer2.0.downsample.1.weight"), "_d_bn", 1e-3)
+    try expectFixture(try y.value.plain(workers: engine.workers).array, "", 6e-5)
+    try expectFixture(try state("layer4.1.bn2.running_mean"), "_running_mean", 6e-5)
+    try expectFixture(try state("layer4.1.bn2.running_var"), "_running_var", 6e-5)
+    try expectFixture(try gradient("conv1.weight"), "_d_conv1", 2e-4)
+    try expectFixture(try gradient("layer2.0.downsample.1.weight"), "_d_bn", 2e-4)
     let norms = try contents.parameters.map { entry in
       Float(try gradient(entry.parameter).reduce(0.0) { $0 + Double($1 * $1) }.squareRoot())
     }
-    try expectFixture(norms, "_gradient_norms", 1e-3)
+    try expectFixture(norms, "_gradient_norms", 2e-4)
   }
 
   @Test("A training pass without a tape: the same features and statistics, no gradient slot")
   func targetPass() throws {
     let engine = try testEngine()
     func run(_ tape: Tape?) throws -> (Activation, ModuleContents) {
-      var source = WeightSource(engine: engine, seed: 1)
+      var source = WeightSource(zeros: engine)
       let net = try ResNet(.resnet18, stem: .small, &source)
+      try fill(net)
       let x = try image(2, 8, engine)
       let y = try net.forward(
         x, upTo: .layer1, Pass(engine: engine, tape: tape, mode: .training))
@@ -103,6 +104,26 @@ struct ResNetTests {
     for (a, b) in zip(onlineContents.state, targetContents.state) {
       #expect(try a.tensor.plain().array == b.tensor.plain().array, "\(a.name)")
     }
+  }
+
+  @Test("Recomputed inputs give the same bytes of gradient")
+  func recomputes() throws {
+    let engine = try testEngine()
+    func run(_ recomputes: Bool) throws -> [[Float]] {
+      var source = WeightSource(zeros: engine)
+      let net = try ResNet(.resnet18, stem: .small, &source)
+      try fill(net)
+      let tape = Tape()
+      let pass = Pass(engine: engine, tape: tape, mode: .training, recomputes: recomputes)
+      let y = try net.forward(try image(2, 8, engine), upTo: .layer2, pass)
+      let dy = try y.value.copied()
+      try #require(y.slot).receive(dy, engine.workers)
+      try tape.backward(engine)
+      return net.contents().parameters.compactMap { $0.parameter.gradient?.array }
+    }
+    let gradients = try run(false)
+    #expect(!gradients.isEmpty)
+    #expect(try run(true) == gradients)
   }
 
   @Test("A stage's map has its channels and stride", arguments: Stem.allCases, Stage.allCases)

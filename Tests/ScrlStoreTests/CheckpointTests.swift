@@ -45,7 +45,9 @@ struct CheckpointTests {
     #expect(try scratch.bytes("a.h5") == scratch.bytes("b.h5"))
   }
 
-  @Test("Reals and integers keep every bit", arguments: [0.1, -0.0, .infinity, .nan, .leastNonzeroMagnitude])
+  @Test(
+    "Reals and integers keep every bit",
+    arguments: [0.1, -0.0, .infinity, .nan, .leastNonzeroMagnitude])
   func scalars(value: Double) throws {
     let scratch = try Scratch()
     let writer = try CheckpointWriter(path: scratch("c.h5"), libraryVersion: "t")

@@ -134,7 +134,9 @@ struct DatasetTests {
   func badTargets() throws {
     let scratch = try Scratch()
     try scratch.write("file", [1])
-    for path in ["", scratch.path, scratch("missing/d.h5"), scratch("file/d.h5"), "a\0b", scratch("x/")] {
+    for path in [
+      "", scratch.path, scratch("missing/d.h5"), scratch("file/d.h5"), "a\0b", scratch("x/"),
+    ] {
       let error = #expect(throws: ScrlError.self) {
         _ = try DatasetWriter(path: path, libraryVersion: "t")
       }

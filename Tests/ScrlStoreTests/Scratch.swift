@@ -72,7 +72,8 @@ func writeCheckpoint(_ path: String, step: Int64 = 12) throws {
   try writer.write("/training/loss", real: 0.1)
   try writer.write("/training/method", attribute: "scrl")
   try writer.write("/training/config", text: "seed=1\nmodel.arch=resnet18\n")
-  try writer.writeTable("/metrics/steps", columns: ["step", "loss"], rows: [[1, 7.5], [2, 7.25]])
+  try writer.writeTable(
+    "/metrics/steps", columns: ["step", "loss"], rows: [[1, 7.5], [2, 7.25]])
   try writer.finish()
 }
 
