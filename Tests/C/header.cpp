@@ -1,6 +1,8 @@
 // The header is also a C++17 header: this file compiling under -Werror is the test.
 #include <scrl.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 static_assert(std::is_same<scrl_status, std::int32_t>::value, "statuses are 32 bits");
