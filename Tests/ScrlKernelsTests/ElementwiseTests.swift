@@ -14,8 +14,9 @@ private let count = 3 * 34 * 5 * 4
 private func channel(_ i: Int) -> Int { i / 20 % 34 }
 
 /// Float64 batch normalisation in plain order; also what finite differences are taken of.
-private func normalized(_ x: [Double], _ scale: [Float], _ shift: [Float], relu: Bool) -> [Double]
-{
+private func normalized(
+  _ x: [Double], _ scale: [Float], _ shift: [Float], relu: Bool
+) -> [Double] {
   var (sum, square) = ([Double](repeating: 0, count: 34), [Double](repeating: 0, count: 34))
   for i in x.indices { sum[channel(i)] += x[i] / 60 }
   for i in x.indices {
