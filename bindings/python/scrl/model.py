@@ -19,7 +19,8 @@ class Model(_ffi.Handle):
 
     def __init__(self, config: Any = None) -> None:
         pointer = _ffi.model_p()
-        _ffi.check(lib.scrl_model_new(as_config(config)._handle, byref(pointer)))
+        config = as_config(config)  # a name of its own keeps a temporary one alive
+        _ffi.check(lib.scrl_model_new(config._handle, byref(pointer)))
         self._own(pointer, lib.scrl_model_free)
 
     @classmethod
