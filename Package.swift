@@ -59,7 +59,7 @@ let package = Package(
     .testTarget(name: "ScrlAutogradTests", dependencies: ["ScrlAutograd", "TestSupport"]),
     .testTarget(name: "ScrlNNTests", dependencies: ["ScrlNN", "TestSupport"]),
     .testTarget(name: "ScrlImageTests", dependencies: ["ScrlImage", "TestSupport"]),
-    .testTarget(name: "ScrlStoreTests", dependencies: ["ScrlStore", "TestSupport"]),
+    .testTarget(name: "ScrlStoreTests", dependencies: ["ScrlStore", "CHDF5", "TestSupport"]),
     .testTarget(name: "ScrlMethodTests", dependencies: ["ScrlMethod", "TestSupport"]),
   ]
 )

@@ -422,11 +422,18 @@ scrl_status scrl_model_parameter_count(scrl_model *model, size_t *count);
 /** Describes parameter `index`. Since 0.1. */
 scrl_status scrl_model_parameter_at(scrl_model *model, size_t index, scrl_parameter_info *info);
 
-/** Copies a parameter out; `count` must be its element count. Since 0.1. */
+/**
+ * Copies a parameter out; `count` must be its element count.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name, SCRL_E_SHAPE for another count. Since 0.1.
+ */
 scrl_status scrl_model_parameter_read(scrl_model *model, const char *name, float *values,
                                       size_t count);
 
-/** Copies a parameter in; values must be finite. Since 0.1. */
+/**
+ * Copies a parameter in; values must be finite.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name or values that are not finite,
+ *         SCRL_E_SHAPE for another count. Since 0.1.
+ */
 scrl_status scrl_model_parameter_write(scrl_model *model, const char *name, const float *values,
                                        size_t count);
 
@@ -446,10 +453,13 @@ scrl_status scrl_model_feature_shape(scrl_model *model, const char *stage, size_
 scrl_status scrl_model_features(scrl_model *model, const scrl_tensor *images, const char *stage,
                                 float *features, size_t capacity);
 
-/** The length F of an embedding. Since 0.1. */
+/** The length F of an embedding: the channels of the stage that training shapes. Since 0.1. */
 scrl_status scrl_model_embedding_size(scrl_model *model, size_t *size);
 
-/** Globally average-pooled layer4 features: receives (N,F). Since 0.1. */
+/**
+ * Globally average-pooled features of the last stage that training shapes: the config's roi.stage
+ * for SCRL, layer4 for BYOL. Receives (N,F). Since 0.1.
+ */
 scrl_status scrl_model_embed(scrl_model *model, const scrl_tensor *images, float *embeddings,
                              size_t capacity);
 
@@ -575,11 +585,18 @@ scrl_status scrl_trainer_parameter_count(scrl_trainer *trainer, size_t *count);
 scrl_status scrl_trainer_parameter_at(scrl_trainer *trainer, size_t index,
                                       scrl_parameter_info *info);
 
-/** Copies a parameter out; `count` must be its element count. Since 0.1. */
+/**
+ * Copies a parameter out; `count` must be its element count.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name, SCRL_E_SHAPE for another count. Since 0.1.
+ */
 scrl_status scrl_trainer_parameter_read(scrl_trainer *trainer, const char *name, float *values,
                                         size_t count);
 
-/** Copies a parameter in; values must be finite. Since 0.1. */
+/**
+ * Copies a parameter in; values must be finite.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name or values that are not finite,
+ *         SCRL_E_SHAPE for another count. Since 0.1.
+ */
 scrl_status scrl_trainer_parameter_write(scrl_trainer *trainer, const char *name,
                                          const float *values, size_t count);
 

@@ -139,3 +139,15 @@ int cparallel_cpu_is_supported(void) {
   return 1;
 #endif
 }
+
+const char *cparallel_instruction_set(void) {
+#if defined(__AVX512F__)
+  return "AVX-512";
+#elif defined(__AVX2__)
+  return "AVX2";
+#elif defined(__SSE2__)
+  return "SSE2";
+#else
+  return "other";
+#endif
+}

@@ -5,7 +5,10 @@ import Glibc
 package final class RecursiveLock: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
-  package init() {
+  package init() { reset() }
+
+  /// A fresh, open lock. Only for a forked child, where the thread that held it is gone.
+  package func reset() {
     var attributes = pthread_mutexattr_t()
     pthread_mutexattr_init(&attributes)
     pthread_mutexattr_settype(&attributes, Int32(PTHREAD_MUTEX_RECURSIVE))

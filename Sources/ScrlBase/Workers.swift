@@ -43,3 +43,6 @@ package struct Workers: Sendable, Equatable {
 
 /// True when this CPU has the instructions that this build was compiled for.
 package func cpuIsSupported() -> Bool { cparallel_cpu_is_supported() == 1 }
+
+/// The vector instructions that this build was compiled for: "AVX2", "SSE2", …
+package func instructionSet() -> String { String(cString: cparallel_instruction_set()) }

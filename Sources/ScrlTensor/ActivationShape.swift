@@ -9,6 +9,14 @@ package struct ActivationShape: Equatable, Sendable {
   package let width: Int  // W
   package let block: Int  // b
 
+  package init(images: Int, channels: Int, height: Int, width: Int, block: Int) {
+    self.images = images
+    self.channels = channels
+    self.height = height
+    self.width = width
+    self.block = block
+  }
+
   package var blocks: Int { channels / block }
   package var cells: Int { height * width }
   package var count: Int { images * channels * height * width }

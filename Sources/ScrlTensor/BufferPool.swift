@@ -51,6 +51,8 @@ package final class BufferPool: @unchecked Sendable {
     }
   }
 
+  package func afterFork() { lock.reset() }
+
   private func allocate(_ size: Int) throws(ScrlError) -> UnsafeMutableRawPointer {
     var pointer: UnsafeMutableRawPointer?
     if posix_memalign(&pointer, 64, size) == 0, let pointer { return pointer }

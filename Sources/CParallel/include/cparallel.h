@@ -14,4 +14,7 @@ int cparallel_cpu_count(void);
 // 1 when this CPU has the instructions the library was compiled for.
 int cparallel_cpu_is_supported(void);
 
+// The vector instructions that the library was compiled for: "AVX-512", "AVX2", "SSE2", "other".
+const char *cparallel_instruction_set(void);
+
 #endif

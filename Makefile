@@ -1,0 +1,93 @@
+# libscrl: build, test, install. `make` alone says what there is.
+# Needs Swift 6.3 and a C compiler; `make deps` installs the rest on Debian and Ubuntu.
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+
+VERSION := $(shell sed -n 's/^\#define SCRL_VERSION "\(.*\)"/\1/p' include/scrl.h)
+ABI := $(shell sed -n 's/^\#define SCRL_ABI \([0-9]*\).*/\1/p' include/scrl.h)
+SO := libscrl.so.$(VERSION)
+SONAME := libscrl.so.$(ABI)
+
+# Instructions to compile for: AVX2 where this machine has it. The library checks at run time and
+# refuses politely on a lesser CPU. `make build MARCH=` compiles for any CPU.
+MARCH ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && grep -qw fma /proc/cpuinfo && echo x86-64-v3)
+
+# These flags belong to the shipped library alone: in Package.swift they would reach the tests.
+# lld keeps local symbols out of the dynamic table; nodelete because Swift code cannot be unloaded.
+SHIP := -c release --product scrl --scratch-path .build-lib --disable-local-rpath \
+  $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
+  -Xlinker --version-script=$(CURDIR)/packaging/scrl.map -Xlinker --gc-sections \
+  -Xlinker --no-undefined -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build test test-swift test-c test-python demo bench install uninstall clean
+
+help:
+	@echo 'libscrl $(VERSION): pretrain image backbones on your own images, on the CPU.'
+	@echo
+	@echo '  make demo       from nothing to runs/demo/report.html (ten minutes on two cores)'
+	@echo '  make test       every test: Swift, C, Python'
+	@echo '  make build      the library: build/lib/$(SO)'
+	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
+	@echo '  make uninstall  takes them away again'
+	@echo '  make bench      training steps per second of ResNet-18 and ResNet-50'
+	@echo '  make deps       installs what is missing (apt); the targets above do it themselves'
+	@echo '  make clean      removes what was built, keeps runs/'
+	@echo
+	@echo 'Variables: PREFIX, LIBDIR, DESTDIR, MARCH ($(or $(MARCH),any CPU)).'
+
+deps:
+	@scripts/deps
+
+# `swift build` decides what is out of date; the copy follows only when its result is newer.
+build: deps
+	swift build $(SHIP)
+	@mkdir -p build/lib
+	@if [ ! -e build/lib/$(SO) ] || [ .build-lib/release/libscrl.so -nt build/lib/$(SO) ]; then \
+	  strip --strip-unneeded -o build/lib/$(SO) .build-lib/release/libscrl.so && \
+	  ln -sf $(SO) build/lib/$(SONAME) && ln -sf $(SONAME) build/lib/libscrl.so; \
+	fi
+	@echo "build/lib/$(SO): $$(stat -c %s build/lib/$(SO)) bytes"
+
+test:
+	@scripts/test swift c python
+
+test-swift test-c test-python: test-%:
+	@scripts/test $*
+
+demo: build
+	@scripts/deps python
+	@scripts/venv report
+	.venv/bin/python examples/python/demo.py --out runs/demo $(DEMO_FLAGS)
+	@echo 'The report: runs/demo/report.html'
+
+bench: build
+	@scripts/deps python
+	@scripts/venv report
+	.venv/bin/scrl bench step --arch resnet18 --batch 16 --size 224 --json
+	.venv/bin/scrl bench step --arch resnet50 --batch 16 --size 224 --json
+
+# Fills in a template: @PREFIX@, @LIBDIR@, @VERSION@, @SONAME@.
+fill = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSION@|$(VERSION)|g' \
+  -e 's|@SONAME@|$(SONAME)|g' packaging/$(1).in > $(DESTDIR)$(LIBDIR)/$(2)
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/scrl
+	install -m 644 include/scrl.h $(DESTDIR)$(PREFIX)/include/scrl.h
+	install -m 755 build/lib/$(SO) $(DESTDIR)$(LIBDIR)/$(SO)
+	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libscrl.so
+	@$(call fill,scrl.pc,pkgconfig/scrl.pc)
+	@$(call fill,scrl-config.cmake,cmake/scrl/scrl-config.cmake)
+	@$(call fill,scrl-config-version.cmake,cmake/scrl/scrl-config-version.cmake)
+	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig || true; fi
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/include/scrl.h $(DESTDIR)$(LIBDIR)/libscrl.so \
+	  $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/$(SO) $(DESTDIR)$(LIBDIR)/pkgconfig/scrl.pc
+	rm -rf $(DESTDIR)$(LIBDIR)/cmake/scrl
+
+clean:
+	rm -rf .build .build-lib build .venv

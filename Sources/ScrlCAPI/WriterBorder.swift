@@ -1,0 +1,209 @@
+// scrl_writer_*
+
+import CScrl
+import Glibc
+import ScrlBase
+import ScrlImage
+import ScrlStore
+
+final class WriterHandle: Handle, @unchecked Sendable {
+  override class var kind: String { "writer" }
+  let writer: DatasetWriter
+  private let codec: JPEGCodec
+  private var scratch = RGBImage()
+
+  init(path: String) throws(ScrlError) {
+    writer = try DatasetWriter(path: path, libraryVersion: libraryVersion)
+    codec = try JPEGCodec()
+  }
+
+  /// Decodes once, to be sure that training will be able to, then keeps the stream as it is.
+  func add(
+    jpeg bytes: UnsafeRawBufferPointer, _ annotation: UnsafePointer<scrl_annotation>?
+  ) throws(ScrlError) {
+    try codec.decode(bytes, into: &scratch)
+    try writer.add(
+      jpeg: bytes, width: scratch.width, height: scratch.height,
+      annotation: try sampleAnnotation(annotation))
+  }
+
+  func add(
+    rgb pixels: UnsafePointer<UInt8>, height: Int, width: Int, rowStride: Int, quality: Int,
+    _ annotation: UnsafePointer<scrl_annotation>?
+  ) throws(ScrlError) {
+    let known = try sampleAnnotation(annotation)
+    let stream = try codec.encode(
+      pixels, width: width, height: height, rowStride: rowStride, quality: quality)
+    try withBytes(stream) { bytes throws(ScrlError) in
+      try writer.add(jpeg: bytes, width: width, height: height, annotation: known)
+    }
+  }
+
+  func add(
+    file path: UnsafePointer<CChar>, _ annotation: UnsafePointer<scrl_annotation>?
+  ) throws(ScrlError) {
+    try withBytes(try readFile(path)) { bytes throws(ScrlError) in
+      try add(jpeg: bytes, annotation)
+    }
+  }
+}
+
+/// The bytes of an array, for a body that throws our error.
+private func withBytes(
+  _ array: [UInt8], _ body: (UnsafeRawBufferPointer) throws(ScrlError) -> Void
+) throws(ScrlError) {
+  var failure: ScrlError?
+  array.withUnsafeBytes { bytes in
+    do throws(ScrlError) { try body(bytes) } catch { failure = error }
+  }
+  if let failure { throw failure }
+}
+
+private func sampleAnnotation(
+  _ pointer: UnsafePointer<scrl_annotation>?
+) throws(ScrlError) -> SampleAnnotation {
+  guard pointer != nil else { return SampleAnnotation(label: nil, boxes: []) }
+  let value = try readStruct(pointer, "annotation")
+  guard value.box_count == 0 || value.boxes != nil else {
+    throw ScrlError(.argument, "annotation: \(value.box_count) boxes, and boxes is NULL")
+  }
+  guard value.box_count <= 1_000_000 else {
+    throw ScrlError(.argument, "annotation: \(value.box_count) boxes · expected at most 1000000")
+  }
+  var boxes: [AnnotatedBox] = []
+  for index in 0..<value.box_count {
+    guard let corner = value.boxes.map({ $0 + 4 * index }) else { break }
+    var mask: String?
+    if let masks = value.masks, let counts = masks[index] {
+      mask = try text(counts, "annotation: mask \(index)")
+    }
+    boxes.append(
+      AnnotatedBox(
+        x0: corner[0], y0: corner[1], x1: corner[2], y1: corner[3],
+        label: value.box_labels.map { $0[index] } ?? -1, mask: mask))
+  }
+  return SampleAnnotation(label: value.label < 0 ? nil : value.label, boxes: boxes)
+}
+
+@c @implementation
+public func scrl_writer_new(
+  _ path: UnsafePointer<CChar>?, _ writer: UnsafeMutablePointer<OpaquePointer?>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    let out = try result(writer, "writer_new")
+    out.pointee = Registry.shared.add(try WriterHandle(path: try text(path, "writer_new: path")))
+  }
+}
+
+@c @implementation
+public func scrl_writer_add_class(
+  _ writer: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ id: UnsafeMutablePointer<Int32>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    let name = try text(name, "writer_add_class: name")
+    try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
+      let number = try handle.writer.addClass(name)
+      id?.pointee = number
+    }
+  }
+}
+
+@c @implementation
+public func scrl_writer_add_jpeg(
+  _ writer: OpaquePointer?, _ bytes: UnsafeRawPointer?, _ byte_count: Int,
+  _ annotation: UnsafePointer<scrl_annotation>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    guard let bytes, byte_count >= 0 else {
+      throw ScrlError(.argument, "writer_add_jpeg: NULL bytes")
+    }
+    try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
+      try handle.add(
+        jpeg: UnsafeRawBufferPointer(start: bytes, count: byte_count), annotation)
+    }
+  }
+}
+
+@c @implementation
+public func scrl_writer_add_file(
+  _ writer: OpaquePointer?, _ path: UnsafePointer<CChar>?,
+  _ annotation: UnsafePointer<scrl_annotation>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    guard let path else { throw ScrlError(.argument, "writer_add_file: NULL path") }
+    try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
+      try handle.add(file: path, annotation)
+    }
+  }
+}
+
+@c @implementation
+public func scrl_writer_add_rgb(
+  _ writer: OpaquePointer?, _ pixels: UnsafePointer<UInt8>?, _ height: Int, _ width: Int,
+  _ row_stride: Int, _ quality: Int32, _ annotation: UnsafePointer<scrl_annotation>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    guard let pixels else { throw ScrlError(.argument, "writer_add_rgb: NULL pixels") }
+    let side = 1...RGBImage.maxSide
+    guard side.contains(height), side.contains(width), row_stride == 0 || row_stride >= 3 * width,
+      row_stride <= Int(Int32.max), (0...100).contains(quality)
+    else {
+      throw ScrlError(
+        .argument,
+        "writer_add_rgb: got \(height)×\(width), row stride \(row_stride), quality \(quality) · "
+          + "expected sides 1…\(RGBImage.maxSide), stride ≥ 3·width or 0, quality 0…100")
+    }
+    try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
+      try handle.add(
+        rgb: pixels, height: height, width: width,
+        rowStride: row_stride == 0 ? 3 * width : row_stride,
+        quality: quality == 0 ? 95 : Int(quality), annotation)
+    }
+  }
+}
+
+@c @implementation
+public func scrl_writer_add_folder(
+  _ writer: OpaquePointer?, _ folder: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<scrl_folder_options>?, _ added: UnsafeMutablePointer<Int>?,
+  _ skipped: UnsafeMutablePointer<Int>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    guard let folder else { throw ScrlError(.argument, "writer_add_folder: NULL folder") }
+    let chosen =
+      options == nil ? scrl_folder_options() : try readStruct(options, "writer_add_folder")
+    try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
+      var walk = FolderImport(handle, chosen)
+      try walk.run(folder)
+      added?.pointee = walk.added
+      skipped?.pointee = walk.skipped
+    }
+  }
+}
+
+@c @implementation
+public func scrl_writer_count(
+  _ writer: OpaquePointer?, _ count: UnsafeMutablePointer<Int>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    let out = try result(count, "writer_count")
+    try withHandle(writer, WriterHandle.self) { handle in out.pointee = handle.writer.count }
+  }
+}
+
+@c @implementation
+public func scrl_writer_finish(_ writer: OpaquePointer?) -> scrl_status {
+  border { () throws(ScrlError) in
+    try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
+      guard handle.writer.count > 0 else {
+        throw ScrlError(.state, "writer_finish: got no image · expected one or more to be added")
+      }
+      try handle.writer.finish()
+    }
+  }
+}
+
+@c @implementation
+public func scrl_writer_free(_ writer: OpaquePointer?) {
+  Registry.shared.remove(writer, WriterHandle.self)
+}

@@ -1,0 +1,105 @@
+// RoIAlign (He et al. 2017, section 3), torchvision's roi_align: every output cell is the mean of
+// bilinear samples of its part of the box.
+// Letters: N images, C channels in blocks of b, H×W cells, K boxes, P×Q output cells.
+// Boxes are in input pixels (x0, y0, x1, y1). Not here: box sampling, clipping.
+
+import ScrlBase
+import ScrlTensor
+
+extension Engine {
+  package func roiAlign(
+    _ x: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions
+  ) throws(ScrlError) -> Tensor {
+    let shape = try x.rowsShape("roi_align")
+    try expectBoxes(boxes, options, shape)
+    let result = try Tensor(
+      uninitialized: [boxes.count, shape.channels, options.outputHeight, options.outputWidth],
+      layout: .blocked(shape.block))
+    let (from, to, block) = (x.pointer, result.pointer, shape.block)
+    let outputCells = options.outputHeight * options.outputWidth
+    workers.run(boxes.count) { k in
+      let bins = BoxBins(boxes[k], options, shape)
+      for channelBlock in 0..<shape.blocks {
+        let x = from + shape.offset(image: boxes[k].image, block: channelBlock, cell: 0)
+        let y = to + (k * shape.blocks + channelBlock) * outputCells * block
+        y.update(repeating: 0, count: outputCells * block)
+        bins.forEachWeight { output, cell, weight in
+          let (x, y) = (x + cell &* block, y + output &* block)
+          for c in 0..<block { y[c] = y[c].addingProduct(weight, x[c]) }
+        }
+      }
+    }
+    return result
+  }
+
+  /// A task owns one block of one image's dx and adds the image's boxes in their order.
+  package func roiAlignBackward(
+    _ dy: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions, like shape: ActivationShape
+  ) throws(ScrlError) -> Tensor {
+    guard shape.block > 0, shape.cells > 0 else {
+      throw ScrlError(.shape, "roi_align_backward: got \(shape) · expected cells and channels")
+    }
+    try expectBoxes(boxes, options, shape)
+    let expected = [boxes.count, shape.channels, options.outputHeight, options.outputWidth]
+    guard dy.shape == expected, dy.layout == .blocked(shape.block) else {
+      throw ScrlError(
+        .shape,
+        "roi_align_backward: got \(dy.shape) \(dy.layout) · expected \(expected) in blocks of "
+          + "\(shape.block)")
+    }
+    let result = try Tensor(
+      uninitialized: [shape.images, shape.channels, shape.height, shape.width],
+      layout: .blocked(shape.block))
+    let (from, to, block) = (dy.pointer, result.pointer, shape.block)
+    let outputCells = options.outputHeight * options.outputWidth
+    var boxesOfImage = [[Int]](repeating: [], count: shape.images)
+    for (k, box) in boxes.enumerated() { boxesOfImage[box.image].append(k) }
+    workers.run(shape.images * shape.blocks) { panel in
+      let (image, channelBlock) = panel.quotientAndRemainder(dividingBy: shape.blocks)
+      let dx = to + panel * shape.cells * block
+      dx.update(repeating: 0, count: shape.cells * block)
+      for k in boxesOfImage[image] {
+        let dy = from + (k * shape.blocks + channelBlock) * outputCells * block
+        BoxBins(boxes[k], options, shape).forEachWeight { output, cell, weight in
+          let (dx, dy) = (dx + cell &* block, dy + output &* block)
+          for c in 0..<block { dx[c] = dx[c].addingProduct(weight, dy[c]) }
+        }
+      }
+    }
+    return result
+  }
+}
+
+/// Bounds everything that a box can make large or undefined: coordinates, sample counts.
+private func expectBoxes(
+  _ boxes: [RegionBox], _ options: RoIAlignOptions, _ shape: ActivationShape
+) throws(ScrlError) {
+  var samples = 0.0
+  for (k, box) in boxes.enumerated() {
+    let corners = [box.x0, box.y0, box.x1, box.y1]
+    guard box.image >= 0, box.image < shape.images else {
+      throw ScrlError(
+        .argument,
+        "roi_align: box \(k) is of image \(box.image) · expected 0..<\(shape.images)")
+    }
+    let largest = corners.reduce(Float(0)) { max($0, $1.magnitude) }
+    guard corners.allSatisfy({ $0.isFinite }), largest <= 1e6,
+      Double(largest) * Double(options.spatialScale) <= 1e7
+    else {
+      throw ScrlError(
+        .argument,
+        "roi_align: box \(k) is \(corners) · expected finite coordinates of at most 1e6 pixels "
+          + "and 1e7 cells")
+    }
+    if options.samplingRatio <= 0 {
+      let sides = Double(max(box.x1 - box.x0, 0)) + Double(max(box.y1 - box.y0, 0))
+      samples += sides * Double(options.spatialScale)
+    }
+    guard samples <= 1e8 else {
+      throw ScrlError(
+        .argument,
+        "roi_align: boxes up to \(k) span \(samples) cells · expected at most 1e8, or a fixed "
+          + "sampling ratio")
+    }
+  }
+}

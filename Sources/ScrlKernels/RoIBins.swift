@@ -1,0 +1,80 @@
+// Which cells an output cell of a box reads, and with what weight. Bilinear weights are products
+// of one weight per axis, so each axis is summed over its samples first: the work per output
+// cell is the cells it covers, not four times its samples.
+
+import ScrlBase
+import ScrlTensor
+
+/// Sampling weights of one box, both axes. Weights include the division by the sample count.
+struct BoxBins {
+  private let rows, columns: AxisBins
+  private let width: Int  // W
+
+  init(_ box: RegionBox, _ options: RoIAlignOptions, _ shape: ActivationShape) {
+    rows = AxisBins(box.y0, box.y1, options.outputHeight, options, extent: shape.height)
+    columns = AxisBins(box.x0, box.x1, options.outputWidth, options, extent: shape.width)
+    width = shape.width
+  }
+
+  /// Calls body(output cell, input cell, weight) in a fixed order.
+  @inline(__always)
+  func forEachWeight(_ body: (Int, Int, Float) -> Void) {
+    for row in 0..<rows.count {
+      for column in 0..<columns.count {
+        for y in rows.cells(row) {
+          for x in columns.cells(column) {
+            let weight = Float(rows.weight(row, y) * columns.weight(column, x))
+            body(row &* columns.count &+ column, y &* width &+ x, weight)
+          }
+        }
+      }
+    }
+  }
+}
+
+private struct AxisBins {
+  let count: Int
+  private let extent: Int
+  private var ranges: [Range<Int>]
+  private var weights: [Double]  // (count, extent)
+
+  func cells(_ bin: Int) -> Range<Int> { ranges[bin] }
+  func weight(_ bin: Int, _ cell: Int) -> Double { weights[bin &* extent &+ cell] }
+
+  /// Positions in float32, in torchvision's order of operations.
+  init(_ low: Float, _ high: Float, _ count: Int, _ options: RoIAlignOptions, extent: Int) {
+    self.count = count
+    self.extent = extent
+    ranges = [Range<Int>](repeating: 0..<0, count: count)
+    weights = [Double](repeating: 0, count: count * extent)
+    let offset: Float = options.aligned ? 0.5 : 0
+    let start = low * options.spatialScale - offset
+    let end = high * options.spatialScale - offset
+    let length = options.aligned ? end - start : max(end - start, 1)
+    let size = length / Float(count)
+    let samples =
+      options.samplingRatio > 0 ? options.samplingRatio : max(Int(size.rounded(.up)), 0)
+    for bin in 0..<count {
+      for sample in 0..<samples {
+        let place =
+          start + Float(bin) * size + (Float(sample) + 0.5) * size / Float(samples)
+        add(place, to: bin, share: 1 / Double(samples))
+      }
+    }
+  }
+
+  /// Samples more than one cell outside count as zero; nearer ones read the border cell.
+  private mutating func add(_ place: Float, to bin: Int, share: Double) {
+    guard place >= -1, place <= Float(extent), extent > 0 else { return }
+    let inside = max(place, 0)
+    let low = min(Int(inside), extent - 1)
+    let high = min(low + 1, extent - 1)
+    let part = low == extent - 1 ? 0 : Double(inside - Float(low))
+    weights[bin * extent + low] += (1 - part) * share
+    weights[bin * extent + high] += part * share
+    let known = ranges[bin]
+    ranges[bin] =
+      known.isEmpty
+      ? low..<high + 1 : min(known.lowerBound, low)..<max(known.upperBound, high + 1)
+  }
+}

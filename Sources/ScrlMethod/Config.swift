@@ -1,0 +1,103 @@
+// Every option of a run, typed. `ConfigKeys.swift` gives each its key, range and meaning;
+// `Presets.swift` the published values. Sources: METHOD sections of the paper (arXiv 2103.06122).
+
+import ScrlBase
+import ScrlImage
+import ScrlNN
+
+/// What is learnt from.
+package enum Method: String, CaseIterable, Sendable {
+  case scrl  // matched regions of two views
+  case byol  // the two views as wholes (Grill et al. 2020)
+}
+
+package struct Config: Equatable, Sendable {
+  package var method = Method.scrl
+  package var quirks = Quirks.corrected
+
+  package var architecture = Architecture.resnet50
+  package var stem = Stem.imagenet
+  package var headHidden = 4096
+  package var headOutput = 256
+
+  package var roiStage = Stage.layer4
+  package var roiSamplingRatio = -1
+  package var roiAligned = false
+
+  package var boxesPerImage = 10
+  package var boxMinSize = 32
+  package var boxIoUThreshold = 0.5
+  package var boxSampler = BoxOptions.Sampler.grid
+  package var boxJitter = 0.0
+
+  package var viewSize = 224
+  package var cropScale = 0.2...1.0
+  package var augmentation = ViewOptions.Augmentation.simclr
+  package var blur = ViewOptions.Blur.resize
+
+  package var batch = 8192
+  package var epochs = 200
+  package var warmupEpochs = 10
+  package var steps = 0
+
+  package var baseRate = 0.45
+  package var weightDecay = 1e-6
+  package var momentum = 0.9
+  package var rateRule = RateRule.linear
+  package var emaMomentum = 0.97
+
+  package var seed = 0
+  package var threads = 0
+  package var loaderThreads = 0
+  package var loaderPrefetch = 2
+  package var checkpointEvery = 0
+  package var checkpointKeep = 3
+
+  package init() {}
+
+  /// Refuses values that contradict each other.
+  package func check() throws(ScrlError) {
+    func refuse(_ message: String) -> ScrlError { ScrlError(.config, "config: " + message) }
+    if method == .scrl {
+      guard boxMinSize < viewSize else {
+        throw refuse(
+          "boxes.min_size is \(boxMinSize) · expected less than views.size, \(viewSize)")
+      }
+      let stride = stem.stride(of: roiStage)
+      guard stride <= viewSize else {
+        throw refuse(
+          "roi.stage \(roiStage.rawValue) has stride \(stride) · expected at most views.size, "
+            + "\(viewSize)")
+      }
+    }
+    guard steps > 0 || warmupEpochs < epochs else {
+      throw refuse(
+        "train.warmup_epochs is \(warmupEpochs) · expected less than train.epochs, \(epochs)")
+    }
+    guard method != .scrl || boxesPerImage * batch > 1, batch > 1 || method == .scrl else {
+      throw refuse("train.batch \(batch) gives BatchNorm a single row · expected at least 2")
+    }
+  }
+
+  package var viewOptions: ViewOptions {
+    ViewOptions(size: viewSize, cropScale: cropScale, augmentation: augmentation, blur: blur)
+  }
+
+  package var boxOptions: BoxOptions {
+    BoxOptions(
+      perImage: boxesPerImage, minSize: boxMinSize, iouThreshold: boxIoUThreshold,
+      sampler: boxSampler, jitter: boxJitter)
+  }
+
+  /// The rate that the schedule starts from.
+  package var scaledRate: Double {
+    rateRule.rate(base: baseRate, globalBatch: batch)
+  }
+
+  /// The last stage that training shapes: its pooled features are the embedding.
+  package var trainedStage: Stage { method == .scrl ? roiStage : .layer4 }
+
+  package var resolvedLoaderThreads: Int {
+    loaderThreads > 0 ? loaderThreads : max(1, Workers(threads).count / 4)
+  }
+}

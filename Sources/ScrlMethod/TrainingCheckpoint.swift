@@ -1,0 +1,166 @@
+// What a checkpoint means: /model, /optimizer/momentum, /training and /metrics of format 1.
+// Keys that only say how fast or where (threads, loader.*, checkpoint.*) stay out of the config
+// dataset: equal training gives equal datasets, whatever the machine.
+
+import ScrlAutograd
+import ScrlBase
+import ScrlKernels
+import ScrlNN
+import ScrlStore
+
+private enum Place {
+  static let model = "/model"
+  static let momentum = "/optimizer/momentum"
+  static let metrics = "/metrics/steps"
+  static let config = "/training/config"
+  static let hostConfig = "/training/host_config"
+  static let step = "/training/step"
+  static let epoch = "/training/epoch"
+  static let seed = "/training/seed"
+  static let threads = "/training/threads"
+  static let ranks = "/training/ranks"
+  static let datasetPath = "/training/dataset_path"
+  static let fingerprint = "/training/dataset_fingerprint"
+}
+
+/// Saves a trainer, whole or not at all.
+func writeCheckpoint(
+  _ trainer: Trainer, _ metrics: Metrics, to path: String
+) throws(ScrlError) {
+  let writer = try CheckpointWriter(path: path, libraryVersion: libraryVersion)
+  try writer.write(Place.model, trainer.state.state.map { ($0.name, $0.tensor) })
+  try writer.write(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
+  try writer.write(trainer.config)
+  try writer.write(Place.step, integer: Int64(trainer.stepsDone))
+  try writer.write(
+    Place.epoch, integer: Int64(trainer.stepsDone / trainer.schedules.stepsPerEpoch))
+  try writer.write(Place.threads, integer: Int64(trainer.engine.workers.count))
+  try writer.write(Place.ranks, integer: 1)
+  if let dataset = trainer.dataset {
+    try writer.write(Place.datasetPath, attribute: dataset.path)
+    try writer.write(
+      Place.fingerprint, integer: Int64(bitPattern: dataset.fingerprint))
+  }
+  try writer.writeTable(Place.metrics, columns: Metrics.columns, rows: metrics.rows)
+  try writer.finish()
+}
+
+extension CheckpointWriter {
+  fileprivate func write(
+    _ group: String, _ tensors: [(name: String, tensor: any StateTensor)]
+  ) throws(ScrlError) {
+    for (name, tensor) in tensors {
+      let plain = try tensor.plain()
+      try write(
+        CheckpointFormat.path(group: group, weight: name), shape: tensor.plainShape,
+        UnsafeBufferPointer(plain.buffer))
+    }
+  }
+
+  fileprivate func write(_ config: Config) throws(ScrlError) {
+    try write(Place.config, text: config.text(shapingResult: true))
+    try write(Place.hostConfig, attribute: config.text(shapingResult: false))
+    try write(Place.seed, integer: Int64(config.seed))
+  }
+}
+
+extension CheckpointReader {
+  fileprivate func config() throws(ScrlError) -> Config {
+    var config = Config()
+    try config.merge(text: try text(Place.config))
+    try config.merge(text: try attributeText(Place.hostConfig))
+    try config.check()
+    return config
+  }
+
+  /// Fills tensors from the datasets of their names; every one must be there with its shape.
+  fileprivate func fill(
+    _ group: String, _ tensors: [(name: String, tensor: any StateTensor)]
+  ) throws(ScrlError) {
+    for (name, tensor) in tensors {
+      let path = CheckpointFormat.path(group: group, weight: name)
+      guard has(path) else {
+        throw ScrlError(.format, "read \(self.path): \(path) is missing")
+      }
+      var values = [Float](repeating: 0, count: tensor.plainCount)
+      var failure: ScrlError?
+      values.withUnsafeMutableBufferPointer { buffer in
+        do throws(ScrlError) {
+          try read(path, shape: tensor.plainShape, into: buffer)
+          try tensor.writePlain(from: UnsafeBufferPointer(buffer))
+        } catch { failure = error }
+      }
+      if let failure { throw failure }
+    }
+  }
+}
+
+/// A checkpoint that training can go on from.
+struct SavedTraining {
+  let config: Config
+  let step: Int
+  let metrics: Metrics
+  let folder: String?  // the run folder, when one was named
+  private let reader: CheckpointReader
+
+  init(_ path: String) throws(ScrlError) {
+    let (reader, skipped) = try CheckpointFolder.newestWhole(path)
+    for (passed, reason) in skipped {
+      Log.shared.note("resume: \(passed) passed over: \(reason)")
+    }
+    guard reader.has(Place.step), !(try reader.floats(under: Place.momentum)).isEmpty else {
+      throw ScrlError(
+        .format, "resume \(reader.path): holds a model only · expected a trainer's checkpoint")
+    }
+    self.reader = reader
+    config = try reader.config()
+    step = Int(try reader.integer(Place.step))
+    let (columns, rows) = try reader.table(Place.metrics)
+    guard columns == Metrics.columns, step >= 0 else {
+      throw ScrlError(.format, "resume \(reader.path): step \(step), metrics \(columns)")
+    }
+    metrics = Metrics(rows: rows)
+    folder = reader.path == path ? nil : path
+  }
+
+  var datasetPath: String? { try? reader.attributeText(Place.datasetPath) }
+
+  /// The dataset must be the one that the run began with.
+  func check(_ dataset: DatasetReader?) throws(ScrlError) {
+    guard let dataset, reader.has(Place.fingerprint) else { return }
+    let expected = UInt64(bitPattern: try reader.integer(Place.fingerprint))
+    guard dataset.fingerprint == expected else {
+      throw ScrlError(
+        .data, "resume: \(dataset.path) is not the dataset that the run began with")
+    }
+  }
+
+  func restore(_ trainer: Trainer) throws(ScrlError) {
+    try reader.fill(Place.model, trainer.state.state.map { ($0.name, $0.tensor) })
+    try reader.fill(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
+    trainer.stepsDone = step
+  }
+}
+
+extension Backbone {
+  /// The online backbone of a checkpoint: a file, or a run folder's newest whole one.
+  package static func load(
+    _ path: String, makeEngine: (Int) throws(ScrlError) -> any Engine
+  ) throws(ScrlError) -> Backbone {
+    let (reader, skipped) = try CheckpointFolder.newestWhole(path)
+    for (passed, reason) in skipped {
+      Log.shared.note("load: \(passed) passed over: \(reason)")
+    }
+    let config = try reader.config()
+    let backbone = try Backbone(config, engine: try makeEngine(config.threads))
+    try reader.fill(Place.model, backbone.state.state.map { ($0.name, $0.tensor) })
+    return backbone
+  }
+
+  package func save(_ path: String) throws(ScrlError) {
+    let writer = try CheckpointWriter(path: path, libraryVersion: libraryVersion)
+    try writer.write(Place.model, state.state.map { ($0.name, $0.tensor) })
+    try writer.write(config)
+    try writer.finish()
+  }
+}

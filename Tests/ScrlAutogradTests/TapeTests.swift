@@ -1,0 +1,171 @@
+// The tape's rules: who adds, who assigns, who is skipped, what is released when.
+
+import ScrlBase
+import ScrlKernels
+import ScrlTensor
+import TestSupport
+import Testing
+
+@testable import ScrlAutograd
+
+@Suite("Tape")
+struct TapeTests {
+  private let workers = Workers(1)
+
+  @Test("A slot's first contribution is taken as it is")
+  func firstContribution() throws {
+    let slot = GradientSlot()
+    let gradient = try Tensor([1, 2], shape: [2])
+    try slot.receive(gradient, workers)
+    #expect(try #require(slot.take()).storage === gradient.storage)
+    #expect(slot.take() == nil)
+  }
+
+  @Test(
+    "Contributions add up, and no shared tensor is written into",
+    arguments: [(false, false), (false, true), (true, false), (true, true)])
+  func contributions(_ first: Bool, _ second: Bool) throws {
+    let slot = GradientSlot()
+    let gradients = [
+      try Tensor([1, 2], shape: [2]), try Tensor([10, 20], shape: [2]),
+      try Tensor([100, 200], shape: [2]),
+    ]
+    for (gradient, shared) in zip(gradients, [first, second, true]) {
+      try slot.receive(gradient, shared: shared, workers)
+    }
+    #expect(try #require(slot.take()).array == [111, 222])
+    if first { #expect(gradients[0].array == [1, 2]) }
+    if second { #expect(gradients[1].array == [10, 20]) }
+    #expect(gradients[2].array == [100, 200])
+  }
+
+  @Test("A contribution of another shape is an error")
+  func shapeMismatch() throws {
+    let slot = GradientSlot()
+    try slot.receive(try Tensor([1, 2], shape: [2]), workers)
+    #expect(throws: ScrlError.self) {
+      try slot.receive(try Tensor([1, 2, 3], shape: [3]), workers)
+    }
+  }
+
+  @Test("An activation used twice receives the sum of both uses")
+  func fanOut() throws {
+    let bench = try Bench()
+    // y = max(x + x, 0) with x > 0: dx = 2·dy. Then the residual shape: z = max(y + x, 0).
+    let x = try bench.leaf(noise([1, 4, 2, 2], 1, around: 2))
+    let y = try bench.pass.addReLU(x, x)
+    let z = try bench.pass.addReLU(y, x)
+    let dz = noise(z.value.shape, 2)
+    try bench.backward(z, dz)
+    expectNear(try bench.gradient(x), dz.values.map { 3 * $0 }, 1e-6)
+  }
+
+  @Test("Parameters' gradients accumulate over passes until cleared")
+  func parametersAccumulate() throws {
+    let bench = try Bench()
+    let weight = try bench.parameter(.linearWeight, noise([3, 2], 1))
+    let (x, dy) = (noise([4, 2], 2), noise([4, 3], 3))
+    func run() throws -> [Float] {
+      let y = try bench.pass.linear(try bench.leaf(x), weight: weight, bias: nil)
+      try bench.backward(y, dy)
+      return try bench.gradient(weight)
+    }
+    let once = try run()
+    expectNear(try run(), once.map { 2 * Double($0) }, 1e-6)
+    weight.clearGradient()
+    #expect(weight.gradient == nil)
+    #expect(try run() == once)
+  }
+
+  @Test("An operation whose output got no gradient is skipped")
+  func skip() throws {
+    let bench = try Bench()
+    let weight = try bench.parameter(.linearWeight, noise([3, 2], 1))
+    let x = try bench.leaf(noise([4, 2], 2))
+    _ = try bench.pass.linear(x, weight: weight, bias: nil)
+    try bench.tape.backward(bench.engine)
+    #expect(weight.gradient == nil)
+    #expect(x.slot?.take() == nil)
+    #expect(bench.tape.isEmpty)
+  }
+
+  @Test("Nothing flows through a detached activation")
+  func detached() throws {
+    let bench = try Bench()
+    let x = try bench.leaf(noise([4, 2], 2))
+    let weight = try bench.parameter(.linearWeight, noise([3, 2], 1))
+    let y = try bench.pass.linear(x.detached, weight: weight, bias: nil)
+    try bench.backward(y, noise([4, 3], 3))
+    #expect(weight.gradient != nil)
+    #expect(x.slot?.take() == nil)
+  }
+
+  @Test("Without a tape nothing is recorded and no slot is made")
+  func noTape() throws {
+    let bench = try Bench()
+    let pass = Pass(engine: bench.engine, mode: .training)
+    let weight = try bench.parameter(.linearWeight, noise([3, 2], 1))
+    let y = try pass.linear(try bench.leaf(noise([4, 2], 2)), weight: weight, bias: nil)
+    #expect(y.slot == nil)
+    #expect(bench.tape.isEmpty)
+  }
+
+  @Test("Saved tensors are released as their operation is done, not at the end")
+  func release() throws {
+    final class Probe {}
+    struct Spy: TapeOp {
+      let saved: Probe
+      let check: () -> Void
+      func backward(_ engine: any Engine) throws(ScrlError) { check() }
+    }
+    let bench = try Bench()
+    weak var last: Probe?
+    var wasReleased = false
+    do {
+      let (early, late) = (Probe(), Probe())
+      last = late
+      bench.tape.record(Spy(saved: early) { wasReleased = last == nil })
+      bench.tape.record(Spy(saved: late) {})
+    }
+    #expect(last != nil)
+    try bench.tape.backward(bench.engine)
+    #expect(wasReleased)
+    #expect(bench.tape.isEmpty)
+  }
+
+  @Test("A convolution keeps its input, or only what BatchNorm keeps when told to recompute")
+  func savedInput() throws {
+    let bench = try Bench()
+    let geometry = try ConvolutionGeometry(
+      inputs: 4, outputs: 2, kernel: 3, stride: 1, padding: 1)
+    let weight = try bench.parameter(.convolutionWeight(geometry), noise([2, 4, 3, 3], 1))
+    let scale = try bench.parameter(.normScale, noise([4], 2, around: 1))
+    let shift = try bench.parameter(.normShift, noise([4], 3))
+    for recomputes in [false, true] {
+      let pass = Pass(
+        engine: bench.engine, tape: bench.tape, mode: .training, recomputes: recomputes)
+      weak var kept: Storage?
+      do {
+        let x = try bench.leaf(noise([1, 4, 3, 3], 4))
+        let y = try pass.batchNorm(x, scale: scale, shift: shift, epsilon: 1e-5, relu: true).y
+        kept = y.value.storage
+        _ = try pass.convolution(y, weight: weight, geometry)
+      }
+      #expect((kept == nil) == recomputes)
+      bench.tape.clear()
+      #expect(kept == nil)
+    }
+  }
+
+  @Test("An error empties the tape")
+  func errorEmpties() throws {
+    struct Broken: TapeOp {
+      func backward(_ engine: any Engine) throws(ScrlError) { throw ScrlError(.internal, "x") }
+    }
+    let bench = try Bench()
+    bench.tape.record(Broken())
+    bench.tape.record(Broken())
+    #expect(throws: ScrlError.self) { try bench.tape.backward(bench.engine) }
+    #expect(bench.tape.isEmpty)
+  }
+}

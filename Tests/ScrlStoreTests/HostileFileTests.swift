@@ -1,0 +1,307 @@
+// Files that are not what they say: an error or the right content, never a trap.
+
+import CHDF5
+import Foundation
+import ScrlBase
+import Testing
+
+@testable import ScrlStore
+
+@Suite("Hostile files")
+struct HostileFileTests {
+  @Test("What is no HDF5 file is refused by both readers")
+  func foreign() throws {
+    let scratch = try Scratch()
+    try scratch.write("empty", [])
+    try scratch.write("text", Array("hello, this is a text of some length\n".utf8))
+    try scratch.write("signature", [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A])
+    mkfifo(scratch("pipe"), 0o600)
+    let expected: [String: ScrlError.Code] = [
+      "empty": .format, "text": .format, "signature": .format, "missing": .io, "pipe": .io,
+      ".": .io,
+    ]
+    for (name, code) in expected {
+      #expect(failure(readAllOfDataset(scratch(name)))?.code == code)
+      #expect(failure(readAllOfCheckpoint(scratch(name)))?.code == code)
+    }
+  }
+
+  @Test("A dataset is no checkpoint, and a foreign HDF5 file is neither")
+  func otherFormats() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch("d.h5"))
+    try writeCheckpoint(scratch("c.h5"))
+    try build(scratch("f.h5")) { _ in }
+    #expect(failure(readAllOfDataset(scratch("c.h5")))?.message.contains("checkpoint") == true)
+    #expect(failure(readAllOfCheckpoint(scratch("d.h5")))?.message.contains("dataset") == true)
+    #expect(failure(readAllOfDataset(scratch("f.h5")))?.code == .format)
+    #expect(failure(readAllOfCheckpoint(scratch("f.h5")))?.code == .format)
+  }
+
+  @Test("An unknown version is refused by its number", arguments: [Int32(0), 2, 99, -1])
+  func versions(version: Int32) throws {
+    let scratch = try Scratch()
+    try build(scratch("d.h5"), version: version) { _ in }
+    let error = try #require(failure(readAllOfDataset(scratch("d.h5"))))
+    #expect(error.code == .format)
+    #expect(error.message.contains("version \(version)"))
+  }
+
+  @Test("A cut file of any length is an error")
+  func truncated() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch("d.h5"))
+    try writeCheckpoint(scratch("c.h5"))
+    let dataset = try scratch.bytes("d.h5")
+    let checkpoint = try scratch.bytes("c.h5")
+    for step in 0..<150 {
+      try scratch.write("d.h5", Array(dataset.prefix(dataset.count * step / 150)))
+      #expect(failure(readAllOfDataset(scratch("d.h5")))?.code == .format)
+      try scratch.write("c.h5", Array(checkpoint.prefix(checkpoint.count * step / 150)))
+      #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.code == .format)
+    }
+  }
+
+  @Test("Flipped bytes are an error or change nothing", arguments: [1, 3, 40])
+  func flipped(flips: Int) throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch("d.h5"))
+    try writeCheckpoint(scratch("c.h5"))
+    let dataset = try scratch.bytes("d.h5")
+    let checkpoint = try scratch.bytes("c.h5")
+    let images = try readAllOfDataset(scratch("d.h5")).get()
+    let weights = try readAllOfCheckpoint(scratch("c.h5")).get()
+    for seed in 0..<250 {
+      var random = RandomStream(seed: UInt64(seed), sample: flips, use: .test)
+      // Half of the seeds damage the structure in front, where HDF5 itself reads.
+      try scratch.write("d.h5", damaged(dataset, flips, seed % 2 == 0 ? 3000 : .max, &random))
+      if case .success(let read) = readAllOfDataset(scratch("d.h5")) { #expect(read == images) }
+      try scratch.write("c.h5", damaged(checkpoint, flips, seed % 2 == 0 ? 3000 : .max, &random))
+      if case .success(let read) = readAllOfCheckpoint(scratch("c.h5")) {
+        #expect(read == weights)
+      }
+    }
+  }
+
+  @Test("Without its seal a sound file is read; with half of it, it is not")
+  func seal() throws {
+    let scratch = try Scratch()
+    try writeCheckpoint(scratch("c.h5"))
+    let whole = try scratch.bytes("c.h5")
+    // The superblock's end-of-file address.
+    let end = whole.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 28, as: UInt64.self) }
+    #expect(end < whole.count)
+    try scratch.write("c.h5", Array(whole.prefix(Int(end))))
+    #expect(failure(readAllOfCheckpoint(scratch("c.h5"))) == nil)
+    for cut in [1, 16, 32] {
+      try scratch.write("c.h5", Array(whole.dropLast(cut)))
+      #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.message.contains("seal") == true)
+    }
+  }
+
+  private func damaged(
+    _ bytes: [UInt8], _ flips: Int, _ limit: Int, _ random: inout RandomStream
+  ) -> [UInt8] {
+    var bytes = bytes
+    for _ in 0..<flips {
+      let position = random.integer(in: 0..<min(limit, bytes.count))
+      bytes[position] ^= UInt8(random.integer(in: 1..<256))
+    }
+    return bytes
+  }
+
+  @Test("A dataset cut after opening is a data error")
+  func cutWhileOpen() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch("d.h5"))
+    let reader = try DatasetReader(path: scratch("d.h5"))
+    #expect(truncate(scratch("d.h5"), 600) == 0)
+    var bytes: [UInt8] = []
+    let error = #expect(throws: ScrlError.self) { try reader.readJPEG(6, into: &bytes) }
+    #expect(error?.code == .data)
+  }
+
+  @Test("A damaged sample is named and the others stay readable")
+  func damagedSample() throws {
+    let scratch = try Scratch()
+    try writeDataset(scratch("d.h5"))
+    var bytes = try scratch.bytes("d.h5")
+    let sample = Data(sampleBytes(4))
+    let place = try #require(Data(bytes).range(of: sample))
+    bytes[place.lowerBound + 5] ^= 1
+    try scratch.write("d.h5", bytes)
+    let reader = try DatasetReader(path: scratch("d.h5"))
+    var read: [UInt8] = []
+    let error = #expect(throws: ScrlError.self) { try reader.readJPEG(4, into: &read) }
+    #expect(error?.code == .data && error?.message.contains("sample 4") == true)
+    try reader.readJPEG(5, into: &read)
+    #expect(read == sampleBytes(5))
+  }
+
+  /// Each case replaces one part of a sound index of two images and one box.
+  @Test("An index that contradicts itself is refused", arguments: Array(badParts.keys).sorted())
+  func badIndex(name: String) throws {
+    let scratch = try Scratch()
+    var parts = soundParts
+    try build(scratch("good.h5")) { try add(parts, to: $0) }
+    #expect(failure(readAllOfDataset(scratch("good.h5"))) == nil)
+    for (path, part) in badParts[name] ?? [:] { parts[path] = part }
+    try build(scratch("bad.h5")) { try add(parts.filter { !$0.value.isMissing }, to: $0) }
+    let error = try #require(failure(readAllOfDataset(scratch("bad.h5"))))
+    #expect(error.code == .format)
+  }
+
+  @Test(
+    "Chunked, compressed, compact, external and variable-length data is refused",
+    arguments: ["chunked", "compressed", "compact", "external", "vlen", "late", "link"])
+  func layouts(kind: String) throws {
+    let scratch = try Scratch()
+    var parts = soundParts
+    parts["/images/bytes"] = nil
+    try build(scratch("d.h5")) { try add(parts, to: $0) }
+    try scratch.write("outside", [UInt8](repeating: 0, count: 100))
+    try HDF5Library.exclusively { () throws(ScrlError) in
+      try addUnusualBytes(kind, to: scratch("d.h5"), outside: scratch("outside"))
+    }
+    let error = try #require(failure(readAllOfDataset(scratch("d.h5"))))
+    #expect(error.code == .format && error.message.contains("/images/bytes"))
+  }
+
+  @Test("Groups that contain themselves come to an end")
+  func cycles() throws {
+    let scratch = try Scratch()
+    try build(scratch("d.h5")) { try add(soundParts, to: $0) }
+    try HDF5Library.exclusively { () throws(ScrlError) in
+      let file = try HDF5Handle(
+        H5Fopen(scratch("d.h5"), 1, chdf5_default()), .io, "open")
+      try checkHDF5(
+        H5Lcreate_hard(file.id, "/", file.id, "/images/again", chdf5_default(), chdf5_default()),
+        .io, "link")
+    }
+    #expect(failure(readAllOfDataset(scratch("d.h5")))?.code == .format)
+  }
+}
+
+private func failure<Success>(_ result: Result<Success, ScrlError>) -> ScrlError? {
+  if case .failure(let error) = result { return error }
+  return nil
+}
+
+private func build(
+  _ path: String, version: Int32 = 1, _ fill: (ContainerWriter) throws -> Void
+) throws {
+  let writer = try ContainerWriter(path: path)
+  writer.setAttribute("/", "format", .text(path.hasSuffix("f.h5") ? "other" : "libscrl dataset"))
+  writer.setAttribute("/", "format_version", .int32(version))
+  try fill(writer)
+  try writer.finish()
+}
+
+private struct Part {
+  var type: ElementType
+  var shape: [Int]
+  var bytes: [UInt8]
+  var isMissing = false
+
+  static let missing = Part(type: .uint8, shape: [], bytes: [0], isMissing: true)
+
+  static func numbers<Number: FixedWidthInteger>(
+    _ type: ElementType, _ values: [Number], _ shape: [Int]? = nil
+  ) -> Part {
+    Part(type: type, shape: shape ?? [values.count], bytes: littleEndianBytes(values))
+  }
+
+  static func u64(_ values: [UInt64]) -> Part { numbers(.uint64, values) }
+
+  static func floats(_ values: [Float], _ shape: [Int]) -> Part {
+    Part(type: .float32, shape: shape, bytes: littleEndianBytes(values))
+  }
+}
+
+private func add(_ parts: [String: Part], to writer: ContainerWriter) throws {
+  for (path, part) in parts.sorted(by: { $0.key < $1.key }) {
+    try writer.add(path, part.type, shape: part.shape, bytes: part.bytes)
+  }
+}
+
+private let soundParts: [String: Part] = [
+  "/images/bytes": .numbers(.uint8, [UInt8](repeating: 9, count: 10)),
+  "/images/offset": .u64([0, 4, 10]),
+  "/images/crc32c": .numbers(
+    .uint32, [4, 6].map { CRC32C.of([UInt8](repeating: 9, count: $0)) }),
+  "/images/size": .numbers(.uint32, [1, 2, 3, 4] as [UInt32], [2, 2]),
+  "/labels": .numbers(.int32, [0, -1] as [Int32]),
+  "/boxes/offset": .u64([0, 0, 1]),
+  "/boxes/coordinates": .floats([0, 0, 1, 1], [1, 4]),
+  "/boxes/label": .numbers(.int32, [0] as [Int32]),
+  "/masks/offset": .u64([0, 2]),
+  "/masks/counts": .numbers(.uint8, [48, 49] as [UInt8]),
+]
+
+private let badParts: [String: [String: Part]] = [
+  "no bytes": ["/images/bytes": .missing],
+  "no offsets": ["/images/offset": .missing],
+  "no checksums": ["/images/crc32c": .missing],
+  "no sizes": ["/images/size": .missing],
+  "no box coordinates": ["/boxes/coordinates": .missing],
+  "no box offsets": ["/boxes/offset": .missing],
+  "no mask counts": ["/masks/counts": .missing],
+  "offset past the end": ["/images/offset": .u64([0, 4, 11])],
+  "offset far past the end": ["/images/offset": .u64([0, .max, 10])],
+  "offsets short of the end": ["/images/offset": .u64([0, 4, 9])],
+  "offsets fall": ["/images/offset": .u64([0, 11, 10])],
+  "offsets begin late": ["/images/offset": .u64([1, 4, 10])],
+  "one offset too few": ["/images/offset": .u64([0, 10])],
+  "one offset too many": ["/images/offset": .u64([0, 4, 10, 10])],
+  "no offset at all": ["/images/offset": .u64([])],
+  "offsets signed": ["/images/offset": .numbers(.int64, [0, 4, 10] as [Int64])],
+  "offsets of rank 2": ["/images/offset": .numbers(.uint64, [0, 4, 10] as [UInt64], [3, 1])],
+  "offsets real": ["/images/offset": .floats([0, 4, 10], [3])],
+  "bytes scalar": ["/images/bytes": .numbers(.uint8, [1] as [UInt8], [])],
+  "sizes of width 3": ["/images/size": .numbers(.uint32, [1, 2, 3] as [UInt32], [1, 3])],
+  "size zero": ["/images/size": .numbers(.uint32, [1, 2, 0, 4] as [UInt32], [2, 2])],
+  "size huge": ["/images/size": .numbers(.uint32, [1, 2, .max, 4] as [UInt32], [2, 2])],
+  "labels too few": ["/labels": .numbers(.int32, [0] as [Int32])],
+  "label below none": ["/labels": .numbers(.int32, [0, -2] as [Int32])],
+  "labels text": ["/labels": Part(type: .text(byteCount: 1), shape: [2], bytes: [65, 66])],
+  "classes numbers": ["/classes": .numbers(.int32, [0] as [Int32])],
+  "classes not UTF-8": [
+    "/classes": Part(type: .text(byteCount: 2), shape: [1], bytes: [255, 254])
+  ],
+  "box offsets past the end": ["/boxes/offset": .u64([0, 0, 2])],
+  "box offsets fall": ["/boxes/offset": .u64([0, 5, 1])],
+  "box coordinates of width 3": ["/boxes/coordinates": .floats([0, 0, 1], [1, 3])],
+  "box coordinates not finite": ["/boxes/coordinates": .floats([0, 0, .nan, 1], [1, 4])],
+  "mask offsets too few": ["/masks/offset": .u64([0])],
+  "mask offsets past the end": ["/masks/offset": .u64([0, 3])],
+  "mask counts not RLE": ["/masks/counts": .numbers(.uint8, [10, 200] as [UInt8])],
+]
+
+private func addUnusualBytes(_ kind: String, to path: String, outside: String) throws(ScrlError) {
+  let file = try HDF5Handle(H5Fopen(path, 1, chdf5_default()), .io, "open")
+  if kind == "link" {
+    return try checkHDF5(
+      H5Lcreate_soft(
+        "/images/offset", file.id, "/images/bytes", chdf5_default(), chdf5_default()), .io, "link")
+  }
+  let look = try HDF5Handle(H5Pcreate(chdf5_dataset_create()), .internal, "look")
+  var dims: [hsize_t] = [10]
+  switch kind {
+  case "chunked": H5Pset_chunk(look.id, 1, &dims)
+  case "compressed":
+    H5Pset_chunk(look.id, 1, &dims)
+    H5Pset_deflate(look.id, 6)
+  case "compact": H5Pset_layout(look.id, H5D_COMPACT)
+  case "external": H5Pset_external(look.id, outside, 0, 10)
+  default: break
+  }
+  let space = try HDF5Handle(H5Screate_simple(1, &dims, nil), .internal, "space")
+  let text = try HDF5Handle(H5Tcopy(chdf5_c_string()), .internal, "type")
+  H5Tset_size(text.id, Int(bitPattern: UInt.max))  // H5T_VARIABLE
+  let type = kind == "vlen" ? text.id : chdf5_stored_uint8()
+  // "late": contiguous, but never written, so that it has no place in the file.
+  _ = try HDF5Handle(
+    H5Dcreate2(
+      file.id, "/images/bytes", type, space.id, chdf5_default(), look.id, chdf5_default()),
+    .io, "create")
+}
