@@ -47,7 +47,7 @@ for make in (nothing, wrong):
 def test_null_and_nonsense_are_refused(name):
     done = python("-c", CHILD, name, timeout=60)
     assert done.returncode == 0, f"{name}: exit {done.returncode}: {done.stderr[-400:]}"
-    if _ffi.FUNCTIONS[name][0] is _ffi.status:
+    if _ffi.FUNCTIONS[name][0] is _ffi.status and name != "scrl_abi":
         answers = [int(line) for line in done.stdout.split()]
         assert all(answer < 0 for answer in answers), (name, answers)
 

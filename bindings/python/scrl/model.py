@@ -66,7 +66,10 @@ class Model(_ffi.Handle):
         return _ffi.read_size(lib.scrl_model_region_size, self._handle)
 
     def embed(self, x: Any) -> np.ndarray:
-        """(N,F) float32: layer4's features, averaged over the image."""
+        """(N,F) float32: features of the last stage that training shapes, averaged over the image.
+
+        That stage is the config's roi.stage for SCRL, layer4 for BYOL.
+        """
         tensor, array = _ffi.borrow(x, 4, "embed")
         result = np.empty((array.shape[0], self.embedding_size), np.float32)
         _ffi.check(lib.scrl_model_embed(
