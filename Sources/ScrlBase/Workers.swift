@@ -1,5 +1,5 @@
-// The parallel loop. Work is cut into tasks by the problem, never by the thread count, wherever a
-// sum's order depends on the cut; so results do not depend on who ran what.
+// The parallel loop. Which thread runs a task never shows in a result: a task writes what no other
+// does, and sums over tasks are added in the order of the tasks.
 
 import CParallel
 

@@ -75,7 +75,7 @@ public func scrl_dataset_read_rgb(
   border { () throws(ScrlError) in
     let out = try result(pixels, "dataset_read_rgb")
     let size = try reader(dataset, checking: index).size(of: index)
-    guard capacity >= size.height * size.width * 3 else {
+    guard room(capacity) >= size.height * size.width * 3 else {
       throw ScrlError(
         .argument,
         "dataset_read_rgb: room for \(capacity) bytes · expected "
@@ -100,8 +100,8 @@ public func scrl_dataset_read_jpeg(
     let reader = try reader(dataset, checking: index)
     let size = reader.byteCount(of: index)
     byte_count?.pointee = size
-    guard capacity > 0 else { return }
-    guard let bytes, capacity >= size else {
+    guard capacity != 0 else { return }
+    guard let bytes, room(capacity) >= size else {
       throw ScrlError(
         .argument, "dataset_read_jpeg: room for \(capacity) bytes · expected \(size)")
     }
@@ -132,8 +132,8 @@ public func scrl_dataset_boxes(
   border { () throws(ScrlError) in
     let known = try reader(dataset, checking: index).boxes(of: index)
     count?.pointee = known.count
-    guard capacity > 0 else { return }
-    guard let boxes, capacity >= known.count else {
+    guard capacity != 0 else { return }
+    guard let boxes, room(capacity) >= known.count else {
       throw ScrlError(
         .argument, "dataset_boxes: room for \(capacity) boxes · expected \(known.count)")
     }

@@ -90,7 +90,7 @@ func copyOut(
   _ tensor: Tensor, _ target: UnsafeMutablePointer<Float>?, _ capacity: Int, _ name: String
 ) throws(ScrlError) {
   guard let target else { throw ScrlError(.argument, "\(name): NULL where a result goes") }
-  guard capacity >= tensor.count else {
+  guard room(capacity) >= tensor.count else {
     throw ScrlError(
       .argument, "\(name): room for \(capacity) floats · expected \(tensor.count)")
   }
@@ -178,7 +178,7 @@ public func scrl_image_prepare(
         .argument, "image_prepare: got \(height)×\(width) to \(size) · expected sides 1…65500, "
           + "size 1…4096")
     }
-    guard capacity >= 3 * size * size else {
+    guard room(capacity) >= 3 * size * size else {
       throw ScrlError(
         .argument, "image_prepare: room for \(capacity) floats · expected \(3 * size * size)")
     }

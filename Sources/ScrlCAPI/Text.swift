@@ -12,6 +12,9 @@ func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(ScrlError) ->
   return text
 }
 
+/// A host's size_t as our Int: the upper half of its range is more than any buffer has.
+func room(_ capacity: Int) -> Int { capacity < 0 ? Int.max : capacity }
+
 /// Copies text out by the header's rule: a NUL at the end, the length always told, a capacity of
 /// 0 only asks.
 func copyOut(
@@ -21,8 +24,8 @@ func copyOut(
   var text = text
   let failure = text.withUTF8 { bytes -> ScrlError? in
     length?.pointee = bytes.count
-    guard capacity > 0 else { return nil }
-    guard let buffer, capacity > bytes.count else {
+    guard capacity != 0 else { return nil }
+    guard let buffer, room(capacity) > bytes.count else {
       return ScrlError(
         .argument, "\(name): room for \(capacity) bytes · expected \(bytes.count + 1)")
     }

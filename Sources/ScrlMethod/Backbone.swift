@@ -16,11 +16,16 @@ package final class Backbone {
   /// Images per pass: bounds the memory that activations take.
   private static let chunk = 16
 
-  package init(_ config: Config, engine: any Engine) throws(ScrlError) {
+  /// A backbone with fresh weights, drawn from the config's seed.
+  package convenience init(_ config: Config, engine: any Engine) throws(ScrlError) {
+    try self.init(config, WeightSource(engine: engine, seed: UInt64(config.seed)))
+  }
+
+  init(_ config: Config, _ weights: WeightSource) throws(ScrlError) {
     try config.check()
-    var source = WeightSource(engine: engine, seed: UInt64(config.seed))
+    var source = weights
+    engine = weights.engine
     self.config = config
-    self.engine = engine
     encoder = try ResNet(config.architecture, stem: config.stem, &source)
     state = encoder.contents(prefix: Backbone.prefix)
   }

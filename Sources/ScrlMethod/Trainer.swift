@@ -154,22 +154,13 @@ package final class Trainer {
 
       // 5. Optimiser, then target ← m·target + (1 − m)·online, parameters only.
       try optimizer.step(rate: report.learningRate)
-      try updateTarget(momentum: report.emaMomentum)
+      try networks.target.contents().follow(
+        networks.online.contents(), momentum: report.emaMomentum, engine.workers)
       watch.lap(\.update)
       return loss
     } catch {
       try before.restore()
       throw error
-    }
-  }
-
-  private func updateTarget(momentum: Double) throws(ScrlError) {
-    let pairs = zip(
-      networks.target.contents().parameters, networks.online.contents().parameters)
-    for (target, online) in pairs {
-      try emaUpdate(
-        target: target.parameter.value.buffer, online: online.parameter.value.buffer,
-        momentum: momentum, engine.workers)
     }
   }
 }

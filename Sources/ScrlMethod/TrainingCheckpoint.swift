@@ -152,7 +152,7 @@ extension Backbone {
       Log.shared.note("load: \(passed) passed over: \(reason)")
     }
     let config = try reader.config()
-    let backbone = try Backbone(config, engine: try makeEngine(config.threads))
+    let backbone = try Backbone(config, WeightSource(zeros: try makeEngine(config.threads)))
     try reader.fill(Place.model, backbone.state.state.map { ($0.name, $0.tensor) })
     return backbone
   }

@@ -58,19 +58,6 @@ package struct ResNet: Module {
     return y
   }
 
-  /// The feature maps of every stage up to the given one, layer1 first.
-  package func pyramid(
-    _ x: Tensor, upTo stage: Stage = .layer4, _ pass: Pass
-  ) throws(ScrlError) -> [Activation] {
-    var y = try runStem(x, pass)
-    var levels: [Activation] = []
-    for blocks in stages[...stage.index] {
-      y = try ResNet.run(blocks, y, pass)
-      levels.append(y)
-    }
-    return levels
-  }
-
   package func collect(into contents: inout ModuleContents, prefix: String) {
     conv1.collect(into: &contents, prefix: prefix)
     bn1.collect(into: &contents, prefix: prefix)
