@@ -128,3 +128,10 @@ def test_prepare_normalises_the_centre():
     np.testing.assert_allclose(image.mean((1, 2)), expected, atol=0.02)  # one grey level: 0.017
     with pytest.raises(scrl.ArgumentError):
         scrl.prepare(gray[:, :, 0], 64)
+
+
+def test_a_fresh_model_is_where_a_trainer_starts():
+    with scrl.Model(small()) as model, scrl.Trainer(small()) as trainer:
+        start = trainer.state_dict()
+        for name, value in model.state_dict().items():
+            np.testing.assert_array_equal(value, start[name], err_msg=name)
