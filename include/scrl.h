@@ -17,6 +17,8 @@
  *     are independent. Only scrl_trainer_cancel() overtakes a running call.
  *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
  *     (and _free only forgets them). New handles work in the child.
+ *   - Text is UTF-8, and so are paths; only scrl_writer_add_file() and _add_folder() take any bytes
+ *     that the system takes, because photos come with such names.
  *   - Images are RGB, 8 bits. Boxes are x0, y0, x1, y1 in pixels, the origin at the top left.
  *     Tensors are float32, shapes are written (N,C,H,W).
  */
@@ -498,7 +500,7 @@ typedef struct scrl_step_report {
   uint32_t struct_size;
   int32_t did_step;     /* 0: no image gave a box, nothing was changed but the step's number */
   uint64_t step;        /* steps done, this one included */
-  uint64_t total_steps; /* steps of the whole schedule; 0 without a dataset and train.steps */
+  uint64_t total_steps; /* steps of the whole schedule */
   uint64_t epoch;       /* of this step's samples, from 0 */
   double loss;          /* mean over the box pairs, in [0, 8] */
   double learning_rate; /* as used in this step */
@@ -511,8 +513,9 @@ typedef struct scrl_step_report {
 
 /**
  * A trainer.
- * @param dataset     may be NULL: then only scrl_trainer_step_on() works and train.steps must be
- *                    set for the schedule to have an end.
+ * @param dataset     may be NULL: then only scrl_trainer_step_on() works, and an epoch of the
+ *                    schedule is one step. Set train.steps to the steps you mean to do: after the
+ *                    schedule's end the rate is 0.
  * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
  *                    folder that already holds a run is refused: use scrl_trainer_resume().
  * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_DATA for a dataset smaller than a batch,

@@ -27,7 +27,7 @@ class StepReport(NamedTuple):
     seconds: float       # duration, waiting for data included
     wait_seconds: float  # of it, waiting for data
     epoch: int           # of this step's samples, from 0
-    total_steps: int     # of the whole schedule; 0 when it has no end
+    total_steps: int     # of the whole schedule
     did_step: bool       # False: no image gave a box, nothing was changed
 
 
@@ -40,7 +40,8 @@ def _report(raw: Any) -> StepReport:
 class Trainer(_ffi.Handle):
     """Pretraining of an online network against its moving average.
 
-    dataset  a Dataset (or a path to one); None: only step_on() works, and train.steps must be set.
+    dataset  a Dataset (or a path to one); None: only step_on() works, and an epoch of
+             the schedule is one step: set train.steps to the steps you mean to do.
     out      run folder for checkpoints and metrics.jsonl, made when missing; None: nowhere. A folder
              that already holds a run is refused: use Trainer.resume().
     Raises ConfigError, StorageError, DataError (dataset smaller than a batch), OutOfMemoryError.
