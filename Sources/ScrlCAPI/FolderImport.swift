@@ -18,7 +18,8 @@ struct FolderImport {
   }
 
   mutating func run(_ folder: UnsafePointer<CChar>) throws(ScrlError) {
-    let root = UnsafeBufferPointer(start: folder, count: strlen(folder)).map(UInt8.init(bitPattern:))
+    let root = UnsafeBufferPointer(start: folder, count: strlen(folder)).map(
+      UInt8.init(bitPattern:))
     var items: [WalkItem] = []
     try walkImages(folder: root) { item in items.append(item) }
     for (seen, item) in items.enumerated() {

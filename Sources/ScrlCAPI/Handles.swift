@@ -41,7 +41,9 @@ final class Registry: @unchecked Sendable {
   func remove<Kind: Handle>(_ pointer: OpaquePointer?, _ type: Kind.Type) {
     noticeFork()
     guard let pointer else { return }
-    let removed = lock.locked { living[pointer] is Kind ? living.removeValue(forKey: pointer) : nil }
+    let removed = lock.locked {
+      living[pointer] is Kind ? living.removeValue(forKey: pointer) : nil
+    }
     withExtendedLifetime(removed) {}  // deinit may wait for threads: outside the lock
   }
 

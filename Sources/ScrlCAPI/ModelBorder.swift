@@ -125,7 +125,8 @@ public func scrl_model_feature_shape(
     let wanted = try ScrlCAPI.stage(stage)
     guard images > 0, (1...65536).contains(height), (1...65536).contains(width) else {
       throw ScrlError(
-        .argument, "model_feature_shape: got \(images) images of \(height)×\(width) · expected "
+        .argument,
+        "model_feature_shape: got \(images) images of \(height)×\(width) · expected "
           + "positive counts, sides up to 65536")
     }
     let known = try handle.backbone.featureShape(

@@ -62,7 +62,8 @@ final class NamedStateTable {
     }
     if let bad = source.firstIndex(where: { !$0.isFinite }) {
       throw ScrlError(
-        .argument, "parameter_write: \(entry.name) value \(bad) is \(source[bad]) · expected "
+        .argument,
+        "parameter_write: \(entry.name) value \(bad) is \(source[bad]) · expected "
           + "finite values")
     }
     try entry.tensor.writePlain(from: source)

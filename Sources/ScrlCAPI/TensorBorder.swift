@@ -175,7 +175,8 @@ public func scrl_image_prepare(
       (1...4096).contains(size)
     else {
       throw ScrlError(
-        .argument, "image_prepare: got \(height)×\(width) to \(size) · expected sides 1…65500, "
+        .argument,
+        "image_prepare: got \(height)×\(width) to \(size) · expected sides 1…65500, "
           + "size 1…4096")
     }
     guard room(capacity) >= 3 * size * size else {

@@ -50,7 +50,8 @@ func readFile(_ path: UnsafePointer<CChar>) throws(ScrlError) -> [UInt8] {
     throw ScrlError(.io, "open \(String(cString: path)): not a regular file")
   }
   guard status.st_size < 1 << 30 else {
-    throw ScrlError(.data, "read \(String(cString: path)): \(status.st_size) bytes · expected < 1 GiB")
+    throw ScrlError(
+      .data, "read \(String(cString: path)): \(status.st_size) bytes · expected < 1 GiB")
   }
   var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
   var done = 0

@@ -35,7 +35,9 @@ final class RunFolder {
   func append(_ line: String) throws(ScrlError) {
     var line = line + "\n"
     let put = line.withUTF8 { write(metrics, $0.baseAddress, $0.count) }
-    guard put == line.utf8.count else { throw systemError("write \(path)/\(RunFolder.metricsName)") }
+    guard put == line.utf8.count else {
+      throw systemError("write \(path)/\(RunFolder.metricsName)")
+    }
   }
 
   func checkpointPath(step: Int) -> String { path + "/" + CheckpointFolder.name(step: step) }

@@ -5,7 +5,8 @@ import Testing
 
 @Suite("Config")
 struct ConfigTests {
-  @Test("every key accepts the text it gives, and changes nothing by that", arguments: Preset.allCases)
+  @Test(
+    "every key accepts the text it gives, and changes nothing by that", arguments: Preset.allCases)
   func roundTrip(preset: Preset) throws {
     var config = preset.config
     for key in ConfigKey.all { try config.set(key.name, key.read(config)) }
