@@ -130,7 +130,7 @@ package final class Trainer {
     networks.trained.clearGradients()
     defer { networks.trained.clearGradients() }
     let tape = Tape()
-    let online = Pass(engine: engine, tape: tape, mode: .training)
+    let online = Pass(engine: engine, tape: tape, mode: .training, recomputes: true)
     let target = Pass(engine: engine, mode: .training)
     do throws(ScrlError) {
       // 1. Online network and predictor on both views: q (2K,D).
