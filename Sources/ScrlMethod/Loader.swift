@@ -8,6 +8,8 @@ import ScrlStore
 import ScrlTensor
 
 package final class Loader {
+  /// The step whose batch is next, counted from 0.
+  package private(set) var nextStep: Int
   private let work: LoaderWork
   private var threads: [Thread] = []
 
@@ -15,7 +17,8 @@ package final class Loader {
   package init(
     _ dataset: DatasetReader, _ config: Config, engine: any Engine, firstStep: Int
   ) throws(ScrlError) {
-    work = try LoaderWork(dataset, config, engine: engine, firstStep: firstStep)
+    nextStep = firstStep
+    work = LoaderWork(dataset, config, engine: engine, firstStep: firstStep)
     for _ in 0..<config.resolvedLoaderThreads {
       threads.append(try Thread { [work] in work.serve() })
     }
@@ -26,8 +29,12 @@ package final class Loader {
     for thread in threads { thread.join() }
   }
 
-  /// The batch of a step; waits until it is made. Steps are asked for in order.
-  package func batch(step: Int) throws(ScrlError) -> Batch { try work.batch(step: step) }
+  /// The batch of the next step; waits until it is made.
+  package func nextBatch() throws(ScrlError) -> Batch {
+    let batch = try work.nextBatch()
+    nextStep += 1
+    return batch
+  }
 }
 
 /// What the threads share. Everything mutable is guarded by `monitor`, except the pixels of a
@@ -45,13 +52,7 @@ private final class LoaderWork: @unchecked Sendable {
 
   init(
     _ dataset: DatasetReader, _ config: Config, engine: any Engine, firstStep: Int
-  ) throws(ScrlError) {
-    guard dataset.count >= config.batch else {
-      throw ScrlError(
-        .data,
-        "train: the dataset has \(dataset.count) images · expected at least train.batch, "
-          + "\(config.batch)")
-    }
+  ) {
     self.dataset = dataset
     self.config = config
     block = engine.channelBlock(for: 3)
@@ -66,7 +67,7 @@ private final class LoaderWork: @unchecked Sendable {
     }
   }
 
-  func batch(step: Int) throws(ScrlError) -> Batch {
+  func nextBatch() throws(ScrlError) -> Batch {
     let draft = try monitor.locked { () throws(ScrlError) -> Draft in
       while true {
         if let failure { throw failure }
@@ -77,9 +78,6 @@ private final class LoaderWork: @unchecked Sendable {
         }
         monitor.wait()
       }
-    }
-    guard draft.step == step else {
-      throw ScrlError(.internal, "loader: made step \(draft.step), asked for \(step)")
     }
     return try draft.finish(block: block, workers: workers)
   }
@@ -125,7 +123,6 @@ private final class LoaderWork: @unchecked Sendable {
 
 /// A batch in the making.
 private final class Draft {
-  let step: Int
   let epoch: Int
   let indices: [Int]  // the dataset's samples
   let views: Tensor  // (2N,3,S,S)
@@ -141,7 +138,6 @@ private final class Draft {
     let position = step % stepsPerEpoch * config.batch
     let epoch = step / stepsPerEpoch
     let order = Permutation(count: count, seed: UInt64(config.seed), epoch: epoch)
-    self.step = step
     self.epoch = epoch
     needsBoxes = config.method == .scrl
     indices = (position..<position + config.batch).map { order[$0] }

@@ -91,13 +91,8 @@ package final class Trainer {
       waitSeconds: watch.profile.wait)
 
     if report.boxes > 0 {
-      do throws(ScrlError) {
-        report.loss = try learn(batch.views, boxes, report, &watch)
-        report.didStep = true
-      } catch {
-        loader = nil  // the step is not done: its batch is asked for again
-        throw error
-      }
+      report.loss = try learn(batch.views, boxes, report, &watch)
+      report.didStep = true
     }
     stepsDone += 1
     watch.finish()
@@ -107,17 +102,15 @@ package final class Trainer {
   }
 
   private func nextBatch(_ dataset: DatasetReader) throws(ScrlError) -> Batch {
-    let loader: Loader
-    if let running = self.loader {
-      loader = running
-    } else {
+    // Steps on a host's batches, and steps that failed, leave the loader at another place.
+    if loader?.nextStep != stepsDone {
       loader = try Loader(dataset, config, engine: engine, firstStep: stepsDone)
     }
-    self.loader = loader
+    guard let loader else { throw ScrlError(.internal, "step: no loader") }
     do throws(ScrlError) {
-      return try loader.batch(step: stepsDone)
+      return try loader.nextBatch()
     } catch {
-      self.loader = nil  // a new one starts at this step
+      self.loader = nil  // its threads have stopped
       throw error
     }
   }
@@ -150,6 +143,7 @@ package final class Trainer {
 
       // 4. Gradients, last operation first.
       try tape.backward(engine)
+      try requireFiniteGradients(step: report.step)
       watch.lap(\.backward)
 
       // 5. Optimiser, then target ← m·target + (1 − m)·online, parameters only.
@@ -161,6 +155,18 @@ package final class Trainer {
     } catch {
       try before.restore()
       throw error
+    }
+  }
+}
+
+extension Trainer {
+  /// A finite loss can have an infinite gradient; it must not reach the weights.
+  private func requireFiniteGradients(step: Int) throws(ScrlError) {
+    for entry in networks.trained.parameters {
+      guard let gradient = entry.parameter.gradient else { continue }
+      guard try squaredNorm(gradient.buffer, engine.workers).isFinite else {
+        throw ScrlError(.diverged, "step \(step): the gradient of \(entry.name) is not finite")
+      }
     }
   }
 }

@@ -127,6 +127,37 @@ struct TrainingTests {
     #expect(try run.step().didStep)
   }
 
+  @Test("an infinite gradient under a finite loss stops the step and changes nothing")
+  func infiniteGradient() throws {
+    let place = try Workplace()
+    let run = try place.run()
+    // q = W·h with W = 0 is finite; its gradient by W is about 10¹² · h, beyond Float32.
+    for (name, value) in [("predictor.fc2.weight", 0), ("predictor.bn.weight", Float(1e30))] {
+      let tensor = try #require(run.trainer.state.state.first { $0.name == name }).tensor
+      let values = [Float](repeating: value, count: tensor.plainCount)
+      try values.withUnsafeBufferPointer { try tensor.writePlain(from: $0) }
+    }
+    let before = try weights(run)
+    #expect {
+      _ = try run.step()
+    } throws: { error in
+      (error as? ScrlError)?.code == .diverged && "\(error)".contains("predictor.fc2.weight")
+    }
+    #expect(try weights(run) == before)
+  }
+
+  @Test("steps on a host's views and on the dataset may alternate")
+  func alternate() throws {
+    let place = try Workplace()
+    let run = try place.run()
+    #expect(try run.step().step == 1)
+    let views = try Tensor(zeros: [1, 3, 32, 32])
+    let batch = try Batch(
+      view1: views, view2: views, boxes1: [], boxes2: [], engine: run.trainer.engine)
+    #expect(try run.step(on: batch).step == 2)
+    #expect(try run.step().step == 3)
+  }
+
   @Test("a batch without boxes is counted and learns nothing")
   func noBoxes() throws {
     let place = try Workplace()
