@@ -29,9 +29,7 @@ private func reader(
   _ pointer: OpaquePointer?, checking index: Int
 ) throws(ScrlError) -> DatasetReader {
   let reader = try dataset(pointer).reader
-  guard (0..<reader.count).contains(index) else {
-    throw ScrlError(.argument, "dataset: index \(index) · expected 0..<\(reader.count)")
-  }
+  try reader.checkIndex(index)
   return reader
 }
 

@@ -37,7 +37,7 @@ func writeCheckpoint(
   try writer.write(Place.threads, integer: Int64(trainer.engine.workers.count))
   try writer.write(Place.ranks, integer: 1)
   if let dataset = trainer.dataset {
-    try writer.write(Place.datasetPath, attribute: dataset.path)
+    try writer.write(Place.datasetPath, attribute: dataset.absolutePath)
     try writer.write(
       Place.fingerprint, integer: Int64(bitPattern: dataset.fingerprint))
   }

@@ -1,10 +1,13 @@
 // Reads dataset files (DatasetFormat.swift). Opening reads the index; samples are pread from the
 // blob's place in the file by any number of threads, without HDF5. Not here: decoding.
 
+import Glibc
 import ScrlBase
 
 package final class DatasetReader: Sendable {
   package let path: String
+  /// The path from the root, links resolved: where another process finds the file.
+  package let absolutePath: String
   package let classes: [String]
   /// Identity of the image content: the same samples in the same order, wherever the file lies.
   package let fingerprint: UInt64
@@ -22,6 +25,7 @@ package final class DatasetReader: Sendable {
       path: path, format: DatasetFormat.name, version: Int64(DatasetFormat.version))
     let index = try ImageIndex(container)
     self.path = path
+    absolutePath = resolved(path)
     file = container.file
     blobOffset = index.blobOffset
     offsets = index.offsets
@@ -238,4 +242,10 @@ private struct FNV1a {
       }
     }
   }
+}
+
+private func resolved(_ path: String) -> String {
+  guard let text = realpath(path, nil) else { return path }
+  defer { free(text) }
+  return String(cString: text)
 }

@@ -110,6 +110,16 @@ def test_resume_goes_on_for_so_many_steps(data, tmp_path):
 
 
 @needs_library
+def test_resume_finds_a_dataset_that_was_named_from_another_folder(data, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    monkeypatch.chdir(data.parent)
+    with scrl.Trainer(scrl.Config(**{**SMALL, "train.steps": 2}), data.name, run) as trainer:
+        trainer.fit(progress=False, steps=1)
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(command("resume", run, "--json").stdout.splitlines()[-1])["step"] == 2
+
+
+@needs_library
 def test_config_lists_every_key():
     done = command("config", "--json")
     keys = [json.loads(line)["key"] for line in done.stdout.splitlines()]
