@@ -8,7 +8,7 @@ import pytest
 
 import scrl
 from conftest import needs_library, small
-from scrl import probe, report
+from scrl import pictures, probe, report
 
 
 def test_knn_and_linear_find_what_is_there(rng):
@@ -24,7 +24,7 @@ def test_knn_and_linear_find_what_is_there(rng):
 def test_pca_pictures_show_a_boundary():
     maps = np.zeros((2, 8, 4, 4), np.float32)
     maps[:, 0, :, :2], maps[:, 1, :, 2:] = 1, 1
-    for picture in report.pca_pictures(maps):
+    for picture in pictures.pca_pictures(maps):
         left, right = picture[:, 10].astype(int), picture[:, -10].astype(int)
         assert np.abs(left - right).max() > 150
 

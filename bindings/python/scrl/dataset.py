@@ -9,14 +9,13 @@ import ctypes
 import os
 import stat
 from ctypes import byref, c_char_p, c_int32, c_size_t
-from pathlib import Path
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _ffi, coco, progress as bars
 from ._ffi import PathLike, lib
-from .errors import ArgumentError, DataError, Error, StorageError
+from .errors import ArgumentError, DataError, StorageError
 
 Skipped = Tuple[str, str]
 

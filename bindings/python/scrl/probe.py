@@ -4,7 +4,7 @@ Each ground-truth box becomes one RoIAligned vector of the frozen backbone; imag
 train and test; a weighted k-NN (cosine) and a ridge classifier name the class of the test boxes.
 """
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
