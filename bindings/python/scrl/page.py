@@ -41,7 +41,7 @@ p { max-width:70ch; margin:6px 0 16px; } .soft { color:var(--soft); }
   margin-top:28px; }
 .tile,.card { background:var(--card); border:1px solid var(--line); border-radius:12px; }
 .tile { padding:16px 18px; } .card { padding:18px; overflow-x:auto; }
-.tile b { display:block; font-size:21px; font-weight:650; letter-spacing:-.02em;
+.tile b { display:block; font-size:19px; font-weight:650; letter-spacing:-.02em;
   font-variant-numeric:tabular-nums; white-space:nowrap; }
 .tile b i { font-style:normal; font-weight:400; color:var(--soft); }
 .tile span { font-size:13px; color:var(--soft); }
