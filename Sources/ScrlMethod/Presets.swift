@@ -31,10 +31,7 @@ package enum Preset: String, CaseIterable {
       config.emaMomentum = 0.996
     case .scrlSmall, .byolSmall:
       config.architecture = .resnet18
-      // Cells of 16 pixels: small objects need them, and few images cannot wait for layer4.
-      config.roiStage = .layer3
-      config.viewSize = 96
-      config.boxMinSize = 16
+      config.viewSize = 128  // 4×4 cells at stride 32
       config.headHidden = 1024
       config.headOutput = 128
       config.batch = 32
