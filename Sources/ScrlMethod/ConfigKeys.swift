@@ -21,7 +21,9 @@ package struct ConfigKey: Sendable {
     choice("model.stem", \.stem, "7×7 stride 2 with pooling, or 3×3 stride 1 for small images"),
     integer("head.hidden", \.headHidden, 1...65536, "hidden units of projector and predictor"),
     integer("head.output", \.headOutput, 1...65536, "length of a projection"),
-    choice("roi.stage", \.roiStage, "the stage whose feature map is pooled"),
+    choice(
+      "roi.stage", \.roiStage,
+      "the stage whose feature map SCRL pools; later ones keep their first weights"),
     integer(
       "roi.sampling_ratio", \.roiSamplingRatio, -1...16,
       "RoIAlign samples per cell and axis; −1 or 0: adaptive"),
