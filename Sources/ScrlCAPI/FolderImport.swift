@@ -47,13 +47,13 @@ struct FolderImport {
       added += 1
     } catch {
       // The image's own fault is reported; a full disk or no memory ends the call.
-      guard error.code == .data || isReadError(error, file) else { throw error }
+      guard error.code == .data || isReadError(error) else { throw error }
       try report(file.path, error.message, label: label)
     }
   }
 
   /// Whether the image file, not the dataset's, could not be read.
-  private func isReadError(_ error: ScrlError, _ file: WalkedFile) -> Bool {
+  private func isReadError(_ error: ScrlError) -> Bool {
     error.code == .io && ["open ", "read ", "stat "].contains { error.message.hasPrefix($0) }
   }
 

@@ -43,7 +43,6 @@ private final class LoaderWork: @unchecked Sendable {
   private let dataset: DatasetReader
   private let config: Config
   private let block: Int  // of the views' layout
-  private let workers: Workers
   private let monitor = Monitor()
   private var drafts: [Draft] = []  // consecutive steps, the oldest first
   private var nextStep: Int  // the step after the last draft
@@ -56,7 +55,6 @@ private final class LoaderWork: @unchecked Sendable {
     self.dataset = dataset
     self.config = config
     block = engine.channelBlock(for: 3)
-    workers = engine.workers
     nextStep = firstStep
   }
 
@@ -79,7 +77,7 @@ private final class LoaderWork: @unchecked Sendable {
         monitor.wait()
       }
     }
-    return try draft.finish(block: block, workers: workers)
+    return try draft.finish()
   }
 
   /// A thread's life: take an image, make its views, until stopped.
@@ -149,7 +147,7 @@ private final class Draft {
   }
 
   /// Images that could not be read leave the batch; those without boxes stay for BatchNorm.
-  func finish(block: Int, workers: Workers) throws(ScrlError) -> Batch {
+  func finish() throws(ScrlError) -> Batch {
     let good = samples.indices.filter { samples[$0]?.isReadable == true }
     let kept = good.count == samples.count ? views : try keeping(good)
     var boxes1: [RegionBox] = []
