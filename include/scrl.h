@@ -460,13 +460,14 @@ scrl_status scrl_model_embedding_size(scrl_model *model, size_t *size);
 
 /**
  * Globally average-pooled features of the last stage that training shapes: the config's roi.stage
- * for SCRL, layer4 for BYOL. Receives (N,F). Since 0.1.
+ * for SCRL, layer4 for the others. Receives (N,F). Since 0.1.
  */
 scrl_status scrl_model_embed(scrl_model *model, const scrl_tensor *images, float *embeddings,
                              size_t capacity);
 
 /**
- * RoIAligned features of regions, at the config's roi.stage.
+ * RoIAligned features of regions, at the config's roi.stage: one cell a region, whatever
+ * roi.pool_size training used.
  * @param boxes       box_count × (image index, x0, y0, x1, y1) in pixels of `images`.
  * @param embeddings  receives (K,F_r), F_r the channels of roi.stage.
  * Since 0.1.
@@ -492,23 +493,30 @@ scrl_status scrl_image_prepare(const uint8_t *pixels, size_t height, size_t widt
 
 /* ------------------------------------------------------------------ trainer */
 
-/** Pretraining: online network, target network, predictor, optimiser, data. */
+/**
+ * Pretraining by the config's method. SCRL and BYOL: online network, target network, predictor
+ * (and, with probe.online, a linear probe). Supervised: network and classifier.
+ */
 typedef struct scrl_trainer scrl_trainer;
 
 /** What one step did. Since 0.1. */
 typedef struct scrl_step_report {
   uint32_t struct_size;
-  int32_t did_step;     /* 0: no image gave a box, nothing was changed but the step's number */
+  int32_t did_step;     /* 0: no image gave a box (or label), nothing changed but the step's number */
   uint64_t step;        /* steps done, this one included */
   uint64_t total_steps; /* steps of the whole schedule */
   uint64_t epoch;       /* of this step's samples, from 0 */
-  double loss;          /* mean over the box pairs, in [0, 8] */
+  double loss;          /* mean over the box pairs, in [0, 8]; supervised: cross entropy */
   double learning_rate; /* as used in this step */
   double ema_momentum;  /* as used in this step */
-  uint64_t boxes;       /* box pairs in the loss */
-  uint64_t skipped;     /* images without boxes or that could not be read, in this step */
+  uint64_t boxes;       /* pairs in the loss: boxes (SCRL), images (BYOL), labelled images */
+  uint64_t skipped;     /* images of this step without boxes or labels, or that were unreadable */
   double seconds;       /* duration of the step, waiting for data included */
   double wait_seconds;  /* of it, waiting for data */
+  uint64_t steps_skipped; /* steps of the run so far with did_step 0 */
+  double probe_loss;    /* cross entropy of the online probe; 0 without one */
+  double accuracy;      /* share of this step's labelled views that the probe, or the supervised
+                           classifier, names rightly before the update; NaN without labels */
 } scrl_step_report;
 
 /**
@@ -518,8 +526,9 @@ typedef struct scrl_step_report {
  *                    schedule's end the rate is 0.
  * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
  *                    folder that already holds a run is refused: use scrl_trainer_resume().
- * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_DATA for a dataset smaller than a batch,
- *         SCRL_E_MEMORY. Since 0.1.
+ * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_DATA for a dataset smaller than a batch or
+ *         without the labels that method=supervised and probe.online need, SCRL_E_MEMORY.
+ *         Since 0.1.
  */
 scrl_status scrl_trainer_new(const scrl_config *config, const scrl_dataset *dataset,
                              const char *run_folder, scrl_trainer **trainer);
@@ -547,9 +556,11 @@ scrl_status scrl_trainer_step(scrl_trainer *trainer, scrl_step_report *report);
  * Runs one step on views that the host made.
  * @param view1, view2  (N,3,S,S), normalised; N ≥ 1, S ≥ 1 need not be the config's.
  * @param boxes1, boxes2  box_count × (image index in 0 … N−1, x0, y0, x1, y1) in view pixels;
- *                      row k of both is the same region. Ignored by BYOL; may then be NULL.
- * @param labels        N classes for methods with labels; may be NULL.
- * @param report        may be NULL. Since 0.1.
+ *                      row k of both is the same region. Only SCRL reads them; else they may be NULL.
+ * @param labels        N classes in 0 … train.classes−1, −1: none. Only method=supervised and
+ *                      probe.online read them; else they may be NULL.
+ * @param report        may be NULL.
+ * @return as scrl_trainer_step(), SCRL_E_SHAPE, SCRL_E_ARGUMENT. Since 0.1.
  */
 scrl_status scrl_trainer_step_on(scrl_trainer *trainer, const scrl_tensor *view1,
                                  const scrl_tensor *view2, const float *boxes1,
@@ -581,7 +592,10 @@ scrl_status scrl_trainer_progress(scrl_trainer *trainer, uint64_t *step, uint64_
 /** A copy of the trainer's config; the caller frees it. Since 0.1. */
 scrl_status scrl_trainer_config(scrl_trainer *trainer, scrl_config **config);
 
-/** The number of weights and running statistics: online, target, predictor. Since 0.1. */
+/**
+ * The number of weights and running statistics: online.*, target.*, predictor.*, probe.*;
+ * supervised: online.encoder.*, classifier.*. Since 0.1.
+ */
 scrl_status scrl_trainer_parameter_count(scrl_trainer *trainer, size_t *count);
 
 /** Describes parameter `index`. Since 0.1. */

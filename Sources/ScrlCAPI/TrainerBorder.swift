@@ -54,6 +54,9 @@ extension scrl_step_report {
     skipped = UInt64(report.skipped)
     seconds = report.seconds
     wait_seconds = report.waitSeconds
+    steps_skipped = UInt64(report.stepsSkipped)
+    probe_loss = report.probeLoss
+    accuracy = report.accuracy
   }
 }
 
@@ -112,12 +115,14 @@ public func scrl_trainer_step_on(
     try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
       let one = try borrow(view1, [-1, 3, -1, -1], "step_on: view1")
       let two = try borrow(view2, one.shape, "step_on: view2")
-      let usesBoxes = handle.run.trainer.config.method == .scrl
-      let count = usesBoxes ? box_count : 0
+      let config = handle.run.trainer.config
+      let count = config.method == .scrl ? box_count : 0
+      let classes = config.usesLabels ? labels : nil
       let batch = try Batch(
         view1: one, view2: two,
         boxes1: try regions(boxes1, count, images: one.shape[0], "step_on: boxes1"),
         boxes2: try regions(boxes2, count, images: one.shape[0], "step_on: boxes2"),
+        labels: classes.map { classes in (0..<one.shape[0]).map { Int(classes[$0]) } },
         engine: handle.run.trainer.engine)
       try put(try handle.run.step(on: batch), report)
     }

@@ -71,12 +71,13 @@ package final class Backbone {
     return result
   }
 
-  /// RoIAligned features (K,F) of boxes of images (N,3,H,W) plain, at roi.stage.
+  /// RoIAligned features (K,F) of boxes of images (N,3,H,W) plain, at roi.stage: one cell a box,
+  /// whatever roi.pool_size training used.
   package func embedRegions(
     _ images: Tensor, boxes: [RegionBox]
   ) throws(ScrlError) -> Tensor {
     try checkImages(images)
-    let roi = try config.roiOptions()
+    let roi = try config.roiOptions(side: 1)
     let result = try Tensor(uninitialized: [boxes.count, regionSize])
     let rowsByImage = Dictionary(grouping: boxes.indices) { boxes[$0].image }
     try forEachChunk(images) { chunk, range throws(ScrlError) in

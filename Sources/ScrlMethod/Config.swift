@@ -9,6 +9,7 @@ import ScrlNN
 package enum Method: String, CaseIterable, Sendable {
   case scrl  // matched regions of two views
   case byol  // the two views as wholes (Grill et al. 2020)
+  case supervised  // their labels: cross entropy on pooled features
 }
 
 package struct Config: Equatable, Sendable {
@@ -21,6 +22,7 @@ package struct Config: Equatable, Sendable {
   package var headOutput = 256
 
   package var roiStage = Stage.layer4
+  package var roiPoolSize = 1
   package var roiSamplingRatio = -1
   package var roiAligned = false
 
@@ -46,6 +48,9 @@ package struct Config: Equatable, Sendable {
   package var rateRule = RateRule.linear
   package var emaMomentum = 0.97
 
+  package var classes = 0
+  package var probeOnline = false
+
   package var seed = 0
   package var threads = 0
   package var loaderThreads = 0
@@ -54,30 +59,6 @@ package struct Config: Equatable, Sendable {
   package var checkpointKeep = 3
 
   package init() {}
-
-  /// Refuses values that contradict each other.
-  package func check() throws(ScrlError) {
-    func refuse(_ message: String) -> ScrlError { ScrlError(.config, "config: " + message) }
-    if method == .scrl {
-      guard boxMinSize < viewSize else {
-        throw refuse(
-          "boxes.min_size is \(boxMinSize) · expected less than views.size, \(viewSize)")
-      }
-      let stride = stem.stride(of: roiStage)
-      guard stride <= viewSize else {
-        throw refuse(
-          "roi.stage \(roiStage.rawValue) has stride \(stride) · expected at most views.size, "
-            + "\(viewSize)")
-      }
-    }
-    guard steps > 0 || warmupEpochs < epochs else {
-      throw refuse(
-        "train.warmup_epochs is \(warmupEpochs) · expected less than train.epochs, \(epochs)")
-    }
-    guard method != .scrl || boxesPerImage * batch > 1, batch > 1 || method == .scrl else {
-      throw refuse("train.batch \(batch) gives BatchNorm a single row · expected at least 2")
-    }
-  }
 
   package var viewOptions: ViewOptions {
     ViewOptions(size: viewSize, cropScale: cropScale, augmentation: augmentation, blur: blur)
@@ -96,6 +77,9 @@ package struct Config: Equatable, Sendable {
 
   /// The last stage that training shapes: its pooled features are the embedding.
   package var trainedStage: Stage { method == .scrl ? roiStage : .layer4 }
+
+  /// Whether a step needs the images' classes.
+  package var usesLabels: Bool { method == .supervised || probeOnline }
 
   package var resolvedLoaderThreads: Int {
     loaderThreads > 0 ? loaderThreads : max(1, Workers(threads).count / 4)

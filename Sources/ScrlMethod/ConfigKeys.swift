@@ -15,7 +15,7 @@ package struct ConfigKey: Sendable {
   fileprivate let write: @Sendable (inout Config, String) -> Bool
 
   package static let all: [ConfigKey] = [
-    choice("method", \.method, "what is learnt from: matched regions, or whole views"),
+    choice("method", \.method, "what is learnt from: matched regions, whole views, or labels"),
     choice("quirks", \.quirks, "the published code to the letter, or as the paper describes it"),
     choice("model.arch", \.architecture, "the backbone"),
     choice("model.stem", \.stem, "7×7 stride 2 with pooling, or 3×3 stride 1 for small images"),
@@ -24,6 +24,9 @@ package struct ConfigKey: Sendable {
     choice(
       "roi.stage", \.roiStage,
       "the stage whose feature map SCRL pools; later ones keep their first weights"),
+    integer(
+      "roi.pool_size", \.roiPoolSize, 1...16,
+      "RoIAlign cells per box and axis; all of them, flattened, are the projector's input"),
     integer(
       "roi.sampling_ratio", \.roiSamplingRatio, -1...16,
       "RoIAlign samples per cell and axis; −1 or 0: adaptive"),
@@ -50,6 +53,12 @@ package struct ConfigKey: Sendable {
     real("optimizer.momentum", \.momentum, 0...0.9999, "momentum of SGD"),
     choice("optimizer.lr_rule", \.rateRule, "rate = base_lr · batch / 256, or base_lr"),
     real("ema.momentum", \.emaMomentum, 0...1, "the target's momentum at the start; rises to 1"),
+    integer(
+      "train.classes", \.classes, 0...1_000_000,
+      "classes of the labels, for supervised and the probe; 0: the dataset's"),
+    boolean(
+      "probe.online", \.probeOnline,
+      "trains a linear classifier on the detached features beside SCRL or BYOL; needs labels"),
     integer("seed", \.seed, 0...Int.max, "of weights, order, views and boxes"),
     integer(
       "threads", \.threads, 0...256, "compute threads; 0: all this process may use",

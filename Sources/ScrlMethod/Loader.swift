@@ -108,7 +108,7 @@ private final class LoaderWork: @unchecked Sendable {
           return (draft, draft.taken)
         }
         if drafts.count < config.loaderPrefetch {
-          drafts.append(try Draft(step: nextStep, config, count: dataset.count, block: block))
+          drafts.append(try Draft(step: nextStep, config, dataset, block: block))
           nextStep += 1
         } else {
           monitor.wait()
@@ -124,21 +124,22 @@ private final class Draft {
   let epoch: Int
   let indices: [Int]  // the dataset's samples
   let views: Tensor  // (2N,3,S,S)
-  private let needsBoxes: Bool
+  private let labels: [Int]  // −1: none
   var samples: [Sample?]
   var taken = 0
   var remaining: Int
 
   var isDone: Bool { remaining == 0 }
 
-  init(step: Int, _ config: Config, count: Int, block: Int) throws(ScrlError) {
+  init(step: Int, _ config: Config, _ dataset: DatasetReader, block: Int) throws(ScrlError) {
+    let count = dataset.count
     let stepsPerEpoch = count / config.batch
     let position = step % stepsPerEpoch * config.batch
     let epoch = step / stepsPerEpoch
     let order = Permutation(count: count, seed: UInt64(config.seed), epoch: epoch)
     self.epoch = epoch
-    needsBoxes = config.method == .scrl
     indices = (position..<position + config.batch).map { order[$0] }
+    labels = indices.map { Int(dataset.label(of: $0) ?? -1) }
     views = try Tensor(
       uninitialized: [2 * config.batch, 3, config.viewSize, config.viewSize],
       layout: .blocked(block))
@@ -152,18 +153,15 @@ private final class Draft {
     let kept = good.count == samples.count ? views : try keeping(good)
     var boxes1: [RegionBox] = []
     var boxes2: [RegionBox] = []
-    var withBoxes = 0
     for (image, place) in good.enumerated() {
-      guard let pairs = samples[place]?.boxes, !pairs.isEmpty else { continue }
-      withBoxes += 1
-      for (one, two) in pairs {
+      for (one, two) in samples[place]?.boxes ?? [] {
         boxes1.append(one.region(image: image))
         boxes2.append(two.region(image: image + good.count))
       }
     }
     return Batch(
-      views: kept, boxes1: boxes1, boxes2: boxes2, epoch: epoch,
-      skipped: samples.count - (needsBoxes ? withBoxes : good.count))
+      views: kept, boxes1: boxes1, boxes2: boxes2, labels: good.map { labels[$0] }, epoch: epoch,
+      unreadable: samples.count - good.count)
   }
 
   private func keeping(_ good: [Int]) throws(ScrlError) -> Tensor {

@@ -6,6 +6,7 @@ import ScrlBase
 package struct Metrics: Equatable, Sendable {
   package static let columns = [
     "step", "epoch", "loss", "learning_rate", "ema_momentum", "boxes", "skipped",
+    "probe_loss", "accuracy",
   ]
   /// Rows that a checkpoint holds at most, the newest; metrics.jsonl holds all.
   package static let capacity = 10_000
@@ -18,6 +19,7 @@ package struct Metrics: Equatable, Sendable {
     rows.append([
       Double(report.step), Double(report.epoch), report.didStep ? report.loss : .nan,
       report.learningRate, report.emaMomentum, Double(report.boxes), Double(report.skipped),
+      report.probeLoss, report.accuracy,
     ])
     if rows.count > Metrics.capacity { rows.removeFirst(rows.count - Metrics.capacity) }
   }
@@ -27,9 +29,10 @@ extension StepReport {
   /// One line of metrics.jsonl, without its newline. "step" comes first: resuming relies on it.
   package func jsonLine(batch: Int) -> String {
     let rate = seconds > 0 ? Double(batch) / seconds : 0
+    let judged = accuracy.isNaN ? "" : "\"probe_loss\": \(probeLoss), \"accuracy\": \(accuracy), "
     return "{\"step\": \(step), \"epoch\": \(epoch), \"loss\": \(didStep ? "\(loss)" : "null"), "
       + "\"learning_rate\": \(learningRate), \"ema_momentum\": \(emaMomentum), "
-      + "\"boxes\": \(boxes), \"skipped\": \(skipped), \"seconds\": \(seconds), "
+      + "\"boxes\": \(boxes), \"skipped\": \(skipped), \(judged)\"seconds\": \(seconds), "
       + "\"wait_seconds\": \(waitSeconds), \"images_per_second\": \(rate)}"
   }
 }

@@ -1,5 +1,6 @@
-// The three networks of a step and their names in checkpoints: online (encoder, projector),
-// target (the same, without gradient), predictor.
+// What each method trains, and the names in checkpoints: "online.encoder", "online.projector",
+// "target.*", "predictor", "probe", "classifier".
+// Letters: M = 2N views, K boxes per view, C channels, P cells per box and axis, F classes.
 
 import ScrlAutograd
 import ScrlBase
@@ -11,28 +12,12 @@ import ScrlTensor
 package struct Branch: Module {
   package let encoder: ResNet
   package let projector: Head
-  let stage: Stage  // where training reads the features
 
   init(_ config: Config, _ source: inout WeightSource) throws(ScrlError) {
-    stage = config.trainedStage
     encoder = try ResNet(config.architecture, stem: config.stem, &source)
     projector = try Head(
-      inputs: config.architecture.channels(of: stage), hidden: config.headHidden,
-      outputs: config.headOutput, &source)
-  }
-
-  /// Views (M,3,S,S) → projections: a row per box (SCRL), or per view (BYOL: boxes is nil).
-  func project(
-    _ views: Tensor, boxes: [RegionBox]?, _ roi: RoIAlignOptions, _ pass: Pass
-  ) throws(ScrlError) -> Activation {
-    let features = try encoder.forward(views, upTo: stage, pass)
-    let pooled: Activation
-    if let boxes {
-      pooled = try pass.flatten(try pass.roiAlign(features, boxes: boxes, roi))
-    } else {
-      pooled = try pass.globalAveragePool(features)
-    }
-    return try projector.forward(pooled, pass)
+      inputs: config.projectorInputs, hidden: config.headHidden, outputs: config.headOutput,
+      &source)
   }
 
   package func collect(into contents: inout ModuleContents, prefix: String) {
@@ -41,10 +26,12 @@ package struct Branch: Module {
   }
 }
 
-struct Networks: Module {
+/// SCRL and BYOL: an online network learns to predict its own moving average.
+struct SelfDistillation: Module {
   let online: Branch
-  let target: Branch
   let predictor: Head
+  let target: Branch
+  let probe: Linear?  // classes from the detached features of the online network
 
   init(_ config: Config, engine: any Engine) throws(ScrlError) {
     let seed = UInt64(config.seed)
@@ -52,14 +39,17 @@ struct Networks: Module {
     online = try Branch(config, &source)
     predictor = try Head(
       inputs: config.headOutput, hidden: config.headHidden, outputs: config.headOutput, &source)
+    probe =
+      config.probeOnline
+      ? try Linear(
+        name: "probe", inputs: config.architecture.channels(of: config.trainedStage),
+        outputs: config.classes, bias: true, &source) : nil
     // Official: the target starts from weights of its own. Corrected: from the online ones.
     var targetSource = WeightSource(engine: engine, seed: seed, use: .targetWeights)
     target = try Branch(config, &targetSource)
-    if config.quirks == .corrected { try copyOnlineToTarget() }
-  }
-
-  private func copyOnlineToTarget() throws(ScrlError) {
-    try target.contents().copyValues(from: online.contents())
+    if config.quirks == .corrected {
+      try target.contents().copyValues(from: online.contents())
+    }
   }
 
   /// What the optimiser moves.
@@ -67,19 +57,74 @@ struct Networks: Module {
     var contents = ModuleContents()
     online.collect(into: &contents, prefix: "online.")
     predictor.collect(into: &contents, prefix: "predictor.")
+    probe?.collect(into: &contents, prefix: "")
     return contents
   }
 
   func collect(into contents: inout ModuleContents, prefix: String) {
     online.collect(into: &contents, prefix: prefix + "online.")
     predictor.collect(into: &contents, prefix: prefix + "predictor.")
+    probe?.collect(into: &contents, prefix: prefix)
     target.collect(into: &contents, prefix: prefix + "target.")
   }
 }
 
+/// The supervised baseline: a linear classifier on the pooled features, all of it trained.
+struct Classification: Module {
+  let encoder: ResNet
+  let classifier: Linear
+
+  init(_ config: Config, engine: any Engine) throws(ScrlError) {
+    var source = WeightSource(engine: engine, seed: UInt64(config.seed))
+    encoder = try ResNet(config.architecture, stem: config.stem, &source)
+    classifier = try Linear(
+      name: "classifier", inputs: config.architecture.channels(of: config.trainedStage),
+      outputs: config.classes, bias: true, &source)
+  }
+
+  func collect(into contents: inout ModuleContents, prefix: String) {
+    encoder.collect(into: &contents, prefix: prefix + "online.encoder.")
+    classifier.collect(into: &contents, prefix: prefix)
+  }
+}
+
+enum Networks {
+  case selfDistillation(SelfDistillation)
+  case classification(Classification)
+
+  init(_ config: Config, engine: any Engine) throws(ScrlError) {
+    switch config.method {
+    case .scrl, .byol: self = .selfDistillation(try SelfDistillation(config, engine: engine))
+    case .supervised: self = .classification(try Classification(config, engine: engine))
+    }
+  }
+
+  /// Every weight and statistic.
+  var contents: ModuleContents {
+    switch self {
+    case .selfDistillation(let networks): networks.contents()
+    case .classification(let networks): networks.contents()
+    }
+  }
+
+  /// What the optimiser moves.
+  var trained: ModuleContents {
+    switch self {
+    case .selfDistillation(let networks): networks.trained
+    case .classification(let networks): networks.contents()
+    }
+  }
+}
+
 extension Config {
-  /// RoIAlign 1×1 on the chosen stage (paper, section 3.2).
-  func roiOptions(side: Int = 1) throws(ScrlError) -> RoIAlignOptions {
+  /// A box's P×P cells are flattened in the order (C,P,P), a whole image is averaged.
+  var projectorInputs: Int {
+    let channels = architecture.channels(of: trainedStage)
+    return method == .scrl ? channels * roiPoolSize * roiPoolSize : channels
+  }
+
+  /// RoIAlign P×P on the chosen stage (paper, section 3.2; there P = 1).
+  func roiOptions(side: Int) throws(ScrlError) -> RoIAlignOptions {
     try RoIAlignOptions(
       outputHeight: side, outputWidth: side,
       spatialScale: 1 / Float(stem.stride(of: roiStage)), samplingRatio: roiSamplingRatio,

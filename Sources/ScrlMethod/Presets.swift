@@ -1,6 +1,6 @@
 // Starting points. The *ep presets hold the published values (paper, section 4.1, and the official
-// configuration files: global batch 8192); the small ones train usefully on thousands of images
-// on a few cores.
+// configuration files: global batch 8192; supervised: Goyal et al. 2017, with a cosine where they
+// have steps); the small ones are for thousands of images on a few cores.
 
 import ScrlBase
 
@@ -11,6 +11,8 @@ package enum Preset: String, CaseIterable {
   case scrl1000 = "scrl-1000ep"
   case byol200 = "byol-200ep"
   case byol1000 = "byol-1000ep"
+  case supervisedSmall = "supervised-small"
+  case supervised90 = "supervised-90ep"
 
   package static let standard = Preset.scrlSmall
 
@@ -39,11 +41,32 @@ package enum Preset: String, CaseIterable {
       config.warmupEpochs = 5
       config.baseRate = 2
       config.emaMomentum = 0.99
+    case .supervised90:
+      config.batch = 256
+      config.epochs = 90
+      config.supervise()
+    case .supervisedSmall:
+      config.architecture = .resnet18
+      config.viewSize = 128
+      config.batch = 32
+      config.epochs = 100
+      config.supervise()
     }
     switch self {
     case .byolSmall, .byol200, .byol1000: config.method = .byol
-    case .scrlSmall, .scrl200, .scrl1000: break
+    case .scrlSmall, .scrl200, .scrl1000, .supervisedSmall, .supervised90: break
     }
     return config
+  }
+}
+
+extension Config {
+  fileprivate mutating func supervise() {
+    method = .supervised
+    augmentation = .simple
+    cropScale = 0.08...1
+    warmupEpochs = 5
+    baseRate = 0.1
+    weightDecay = 1e-4
   }
 }

@@ -1,6 +1,5 @@
-// Pretraining by SCRL or BYOL: paper section 3; METHOD of the step in numbered phases below.
-// Letters: N images, M = 2N views, K boxes per view, D projection length.
-// Not here: making views (Loader), files (RunFolder, TrainingCheckpoint).
+// Pretraining: paper section 3; the step in numbered phases, of which 1 to 3 are the method's own
+// (Objectives). Not here: making views (Loader), files (RunFolder, TrainingCheckpoint).
 
 import ScrlAutograd
 import ScrlBase
@@ -14,11 +13,14 @@ package struct StepReport: Sendable {
   package var step: Int  // steps done, this one included
   package var totalSteps: Int
   package var epoch: Int
-  package var loss: Double  // mean over box pairs, in [0, 8]
+  package var loss: Double  // mean over box pairs, in [0, 8]; supervised: cross entropy
   package var learningRate: Double  // as used in this step
   package var emaMomentum: Double
-  package var boxes: Int  // pairs in the loss
+  package var boxes: Int  // pairs in the loss: boxes, or whole images
   package var skipped: Int  // images left out
+  package var stepsSkipped: Int  // of the run so far: nothing to learn from in their batch
+  package var probeLoss: Double  // cross entropy of the online probe; 0 without one
+  package var accuracy: Double  // of probe or classifier on this step's views; NaN without labels
   package var seconds: Double
   package var waitSeconds: Double
 }
@@ -30,35 +32,36 @@ package final class Trainer {
   package let state: ModuleContents  // every weight and statistic, full names
   package let optimizer: LARS
   package internal(set) var stepsDone = 0
+  package internal(set) var stepsSkipped = 0
   package private(set) var profile = StepProfile()
 
   package let engine: any Engine
   private let networks: Networks
-  private let roi: RoIAlignOptions
+  private let trained: ModuleContents  // what the optimiser moves
   private var loader: Loader?
 
   package init(
-    _ config: Config, dataset: DatasetReader?, engine: any Engine
+    _ asked: Config, dataset: DatasetReader?, engine: any Engine
   ) throws(ScrlError) {
-    try config.check()
-    if let dataset, dataset.count < config.batch {
+    try asked.check()
+    if let dataset, dataset.count < asked.batch {
       throw ScrlError(
         .data,
         "train: the dataset has \(dataset.count) images · expected at least train.batch, "
-          + "\(config.batch)")
+          + "\(asked.batch)")
     }
-    self.config = config
+    config = try asked.withClasses(of: dataset)
     self.dataset = dataset
     self.engine = engine
     schedules = try Schedules(config, samples: dataset?.count)
     networks = try Networks(config, engine: engine)
-    state = networks.contents()
-    roi = try config.roiOptions()
+    state = networks.contents
+    trained = networks.trained
     optimizer = try LARS(
-      networks.trained.parameters,
+      trained.parameters,
       try LARSOptions(
-        momentum: config.momentum, weightDecay: config.weightDecay,
-        quirks: config.quirks), workers: engine.workers)
+        momentum: config.momentum, weightDecay: config.weightDecay, quirks: config.quirks,
+        adapts: config.method != .supervised), workers: engine.workers)
   }
 
   package var isDone: Bool { stepsDone >= schedules.totalSteps }
@@ -81,18 +84,26 @@ package final class Trainer {
   ) throws(ScrlError) -> StepReport {
     var watch = StepWatch(startedAt: start)
     watch.lap(\.wait)
-    let usesBoxes = config.method == .scrl
-    let boxes = usesBoxes ? batch.boxes : nil
+    try config.check(batch)
+    let pairs = config.pairs(in: batch)
     var report = StepReport(
-      didStep: false, step: stepsDone + 1, totalSteps: schedules.totalSteps, epoch: batch.epoch,
-      loss: 0, learningRate: schedules.rate.rate(step: stepsDone + 1),
-      emaMomentum: schedules.ema.momentum(step: stepsDone),
-      boxes: usesBoxes ? batch.boxes1.count : batch.images, skipped: batch.skipped, seconds: 0,
-      waitSeconds: watch.profile.wait)
+      didStep: pairs.count > 0, step: stepsDone + 1, totalSteps: schedules.totalSteps,
+      epoch: batch.epoch, loss: 0, learningRate: schedules.rate.rate(step: stepsDone + 1),
+      emaMomentum: schedules.ema.momentum(step: stepsDone), boxes: pairs.count,
+      skipped: batch.unreadable + pairs.imagesWithout, stepsSkipped: stepsSkipped, probeLoss: 0,
+      accuracy: .nan, seconds: 0, waitSeconds: watch.profile.wait)
 
-    if report.boxes > 0 {
-      report.loss = try learn(batch.views, boxes, report, &watch)
-      report.didStep = true
+    if report.didStep {
+      let outcome = try learn(batch, report, &watch)
+      report.loss = outcome.loss
+      report.probeLoss = outcome.probeLoss
+      report.accuracy = outcome.accuracy
+    } else {
+      stepsSkipped += 1
+      report.stepsSkipped = stepsSkipped
+      Log.shared.note(
+        "train: step \(report.step) skipped: none of \(batch.images) images gave "
+          + (config.method == .supervised ? "a label" : "a box"))
     }
     stepsDone += 1
     watch.finish()
@@ -117,28 +128,26 @@ package final class Trainer {
 
   /// The step proper. On an error nothing has changed, running statistics included.
   private func learn(
-    _ views: Tensor, _ boxes: [RegionBox]?, _ report: StepReport, _ watch: inout StepWatch
-  ) throws(ScrlError) -> Double {
+    _ batch: Batch, _ report: StepReport, _ watch: inout StepWatch
+  ) throws(ScrlError) -> Outcome {
     let before = try StatisticsSnapshot(state)
-    networks.trained.clearGradients()
-    defer { networks.trained.clearGradients() }
+    trained.clearGradients()
+    defer { trained.clearGradients() }
     let tape = Tape()
-    let online = Pass(engine: engine, tape: tape, mode: .training, recomputes: true)
-    let target = Pass(engine: engine, mode: .training)
+    let pass = Pass(engine: engine, tape: tape, mode: .training, recomputes: true)
     do throws(ScrlError) {
-      // 1. Online network and predictor on both views: q (2K,D).
-      let projected = try networks.online.project(views, boxes: boxes, roi, online)
-      let q = try networks.predictor.forward(projected, online)
-      watch.lap(\.onlineForward)
-
-      // 2. Target network on the same views and boxes, nothing kept: t (2K,D).
-      let t = try networks.target.project(views, boxes: boxes, roi, target).value
-      watch.lap(\.targetForward)
-
-      // 3. Loss: mean over boxes of (2 − 2 q₁·t₂) + (2 − 2 q₂·t₁), paper equation (3).
-      let loss = try online.cosineRegressionLoss(q, target: t)
-      guard loss.isFinite else {
-        throw ScrlError(.diverged, "step \(report.step): the loss is \(loss)")
+      // 1 to 3. Forward passes and the method's loss.
+      let outcome: Outcome
+      switch networks {
+      case .selfDistillation(let networks):
+        outcome = try networks.outcome(batch, config, pass, &watch)
+      case .classification(let networks):
+        outcome = try networks.outcome(batch, config, pass, &watch)
+      }
+      guard (outcome.loss + outcome.probeLoss).isFinite else {
+        throw ScrlError(
+          .diverged,
+          "step \(report.step): the loss is \(outcome.loss), the probe's \(outcome.probeLoss)")
       }
 
       // 4. Gradients, last operation first.
@@ -148,10 +157,12 @@ package final class Trainer {
 
       // 5. Optimiser, then target ← m·target + (1 − m)·online, parameters only.
       try optimizer.step(rate: report.learningRate)
-      try networks.target.contents().follow(
-        networks.online.contents(), momentum: report.emaMomentum, engine.workers)
+      if case .selfDistillation(let networks) = networks {
+        try networks.target.contents().follow(
+          networks.online.contents(), momentum: report.emaMomentum, engine.workers)
+      }
       watch.lap(\.update)
-      return loss
+      return outcome
     } catch {
       try before.restore()
       throw error
@@ -162,7 +173,7 @@ package final class Trainer {
 extension Trainer {
   /// A finite loss can have an infinite gradient; it must not reach the weights.
   private func requireFiniteGradients(step: Int) throws(ScrlError) {
-    for entry in networks.trained.parameters {
+    for entry in trained.parameters {
       guard let gradient = entry.parameter.gradient else { continue }
       guard try squaredNorm(gradient.buffer, engine.workers).isFinite else {
         throw ScrlError(.diverged, "step \(step): the gradient of \(entry.name) is not finite")

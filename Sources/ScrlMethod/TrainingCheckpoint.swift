@@ -15,6 +15,7 @@ private enum Place {
   static let config = "/training/config"
   static let hostConfig = "/training/host_config"
   static let step = "/training/step"
+  static let stepsSkipped = "/training/steps_skipped"
   static let epoch = "/training/epoch"
   static let seed = "/training/seed"
   static let threads = "/training/threads"
@@ -32,6 +33,7 @@ func writeCheckpoint(
   try writer.write(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
   try writer.write(trainer.config)
   try writer.write(Place.step, integer: Int64(trainer.stepsDone))
+  try writer.write(Place.stepsSkipped, integer: Int64(trainer.stepsSkipped))
   try writer.write(
     Place.epoch, integer: Int64(trainer.stepsDone / trainer.schedules.stepsPerEpoch))
   try writer.write(Place.threads, integer: Int64(trainer.engine.workers.count))
@@ -99,6 +101,7 @@ extension CheckpointReader {
 struct SavedTraining {
   let config: Config
   let step: Int
+  let stepsSkipped: Int
   let metrics: Metrics
   let folder: String?  // the run folder, when one was named
   private let reader: CheckpointReader
@@ -115,6 +118,7 @@ struct SavedTraining {
     self.reader = reader
     config = try reader.config()
     step = Int(try reader.integer(Place.step))
+    stepsSkipped = Int(try reader.integer(Place.stepsSkipped))
     let (columns, rows) = try reader.table(Place.metrics)
     guard columns == Metrics.columns, step >= 0 else {
       throw ScrlError(.format, "resume \(reader.path): step \(step), metrics \(columns)")
@@ -139,6 +143,7 @@ struct SavedTraining {
     try reader.fill(Place.model, trainer.state.state.map { ($0.name, $0.tensor) })
     try reader.fill(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
     trainer.stepsDone = step
+    trainer.stepsSkipped = stepsSkipped
   }
 }
 

@@ -1,7 +1,8 @@
 // LARS (You, Gitman, Ginsburg 2017): SGD with momentum whose step on each parameter is scaled
 // by trust·‖w‖/‖g‖. Some parameters are excluded from the scaling and from weight decay: they
 // take a plain SGD step. Which ones, and at which rate, differs between the paper's description
-// and the official code; `Quirks` chooses.
+// and the official code; `Quirks` chooses. Without
+// adaptation it is torch.optim.SGD: the supervised baseline's.
 
 import ScrlAutograd
 import ScrlBase
@@ -18,9 +19,11 @@ package struct LARSOptions: Equatable, Sendable {
   package let momentum: Double
   package let weightDecay: Double
   package let quirks: Quirks
+  /// false: plain SGD with weight decay on every parameter; nothing is excluded.
+  package let adapts: Bool
 
   package init(
-    momentum: Double = 0.9, weightDecay: Double, quirks: Quirks = .corrected
+    momentum: Double = 0.9, weightDecay: Double, quirks: Quirks = .corrected, adapts: Bool = true
   ) throws(ScrlError) {
     guard momentum >= 0, momentum < 1, weightDecay >= 0, weightDecay.isFinite else {
       throw ScrlError(
@@ -31,6 +34,7 @@ package struct LARSOptions: Equatable, Sendable {
     self.momentum = momentum
     self.weightDecay = weightDecay
     self.quirks = quirks
+    self.adapts = adapts
   }
 }
 
@@ -63,14 +67,15 @@ package final class LARS {
   private func apply(
     _ gradient: Tensor, _ buffer: MomentumBuffer, _ rate: Double
   ) throws(ScrlError) {
-    let isExcluded = buffer.isExcluded
+    let isExcluded = options.adapts && buffer.isExcluded
     // The official code multiplies an excluded gradient by the rate, and SGD does it again.
     let gradientScale = isExcluded && options.quirks == .official ? Float(rate) : 1
     try larsSGDStep(
       weight: buffer.parameter.value.buffer, gradient: gradient.buffer,
       momentumBuffer: buffer.value.buffer, rate: rate, momentum: options.momentum,
       weightDecay: isExcluded ? 0 : options.weightDecay, trust: LARSOptions.trust,
-      epsilon: LARSOptions.epsilon, adapt: !isExcluded, gradientScale: gradientScale, workers)
+      epsilon: LARSOptions.epsilon, adapt: options.adapts && !isExcluded,
+      gradientScale: gradientScale, workers)
   }
 }
 

@@ -61,6 +61,12 @@ package final class DatasetReader: Sendable {
     return label
   }
 
+  /// Classes that images can have: the names, or up to the largest label; 0 without any label.
+  package var labelledClassCount: Int {
+    guard let largest = labels?.max(), largest >= 0 else { return 0 }
+    return max(classes.count, Int(largest) + 1)
+  }
+
   package func boxes(of index: Int) -> [AnnotatedBox] { boxes?.boxes(of: index) ?? [] }
 
   /// The sample's JPEG stream, checked; the array's old storage is used again where it fits.

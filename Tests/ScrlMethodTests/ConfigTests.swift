@@ -56,11 +56,26 @@ struct ConfigTests {
       [("boxes.min_size", "224")], [("views.size", "16"), ("boxes.min_size", "8")],
       [("train.epochs", "5"), ("train.warmup_epochs", "5")],
       [("method", "byol"), ("train.batch", "1")],
+      [("method", "supervised"), ("probe.online", "true")], [("train.classes", "1")],
+      [("roi.pool_size", "16")],  // 2048·16² inputs of the projector
+      // Of boxes that do not overlap, 224 pixels hold 7×7 of 32.
+      [("boxes.iou_threshold", "0"), ("boxes.per_image", "50")],
+      [("views.size", "64"), ("boxes.per_image", "1000")],
     ])
   func contradictions(settings: [(String, String)]) throws {
     var config = Preset.scrl200.config
     for (key, value) in settings { try config.set(key, value) }
     #expect(throws: ScrlError.self) { try config.check() }
+  }
+
+  @Test("what a view holds is not refused")
+  func boxesThatFit() throws {
+    var config = Preset.scrl200.config
+    (config.boxIoUThreshold, config.boxesPerImage) = (0, 49)
+    try config.check()
+    (config.boxIoUThreshold, config.boxesPerImage, config.viewSize) = (1, 1024, 64)
+    try config.check()
+    for preset in Preset.allCases { try preset.config.check() }
   }
 
   @Test("the published presets hold the published values")

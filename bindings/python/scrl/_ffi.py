@@ -113,6 +113,7 @@ class scrl_step_report(_Sized):
         ("total_steps", c_uint64), ("epoch", c_uint64), ("loss", c_double),
         ("learning_rate", c_double), ("ema_momentum", c_double), ("boxes", c_uint64),
         ("skipped", c_uint64), ("seconds", c_double), ("wait_seconds", c_double),
+        ("steps_skipped", c_uint64), ("probe_loss", c_double), ("accuracy", c_double),
     ]
 
 

@@ -71,7 +71,8 @@ class Config(_ffi.Handle):
 
     Config(preset="scrl-small", **{"model.arch": "resnet18", "train.batch": 32}); then cfg[key]
     reads (int, float, bool, str, or a tuple for pairs such as views.crop_scale) and cfg[key] = value
-    sets. An unknown key or bad value raises ConfigError naming it.
+    sets. An unknown key, a bad value, or values that contradict each other raise ConfigError with
+    the reason; values set one by one are checked together by check() and by whatever uses them.
     """
 
     def __init__(self, preset: Optional[str] = None, **values: Any) -> None:
@@ -81,6 +82,7 @@ class Config(_ffi.Handle):
         self._own(pointer, lib.scrl_config_free)
         for key, value in values.items():
             self[key] = value
+        self.check()
 
     @classmethod
     def _adopt(cls, pointer: Any) -> "Config":

@@ -68,7 +68,7 @@ class Model(_ffi.Handle):
     def embed(self, x: Any) -> np.ndarray:
         """(N,F) float32: features of the last stage that training shapes, averaged over the image.
 
-        That stage is the config's roi.stage for SCRL, layer4 for BYOL.
+        That stage is the config's roi.stage for SCRL, layer4 for the others.
         """
         tensor, array = _ffi.borrow(x, 4, "embed")
         result = np.empty((array.shape[0], self.embedding_size), np.float32)
@@ -78,6 +78,8 @@ class Model(_ffi.Handle):
 
     def embed_regions(self, x: Any, boxes: Any) -> np.ndarray:
         """(K,F_r) float32: RoIAligned features of regions, at the config's roi.stage.
+
+        One cell a region, whatever roi.pool_size training used.
 
         boxes (K,5): image index in 0 … N−1, x0, y0, x1, y1 in pixels of x.
         """

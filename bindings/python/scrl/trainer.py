@@ -19,32 +19,38 @@ class StepReport(NamedTuple):
     """What one step did."""
 
     step: int            # steps done, this one included
-    loss: float          # mean over the box pairs, in [0, 8]
+    loss: float          # mean over the box pairs, in [0, 8]; supervised: cross entropy
     lr: float            # learning rate, as used in this step
     ema_momentum: float  # as used in this step
-    boxes: int           # box pairs in the loss
-    skipped: int         # images without boxes or that could not be read
+    boxes: int           # pairs in the loss: boxes (SCRL), images (BYOL), labelled images
+    skipped: int         # images without boxes or labels, or that could not be read
     seconds: float       # duration, waiting for data included
     wait_seconds: float  # of it, waiting for data
     epoch: int           # of this step's samples, from 0
     total_steps: int     # of the whole schedule
-    did_step: bool       # False: no image gave a box, nothing was changed
+    did_step: bool       # False: no image gave a box or label, nothing was changed
+    steps_skipped: int   # steps of the run so far without did_step
+    probe_loss: float    # cross entropy of the online probe; 0 without one
+    accuracy: float      # of probe or classifier on this step's views, 0 … 1; NaN without labels
 
 
 def _report(raw: Any) -> StepReport:
     return StepReport(
         raw.step, raw.loss, raw.learning_rate, raw.ema_momentum, raw.boxes, raw.skipped,
-        raw.seconds, raw.wait_seconds, raw.epoch, raw.total_steps, bool(raw.did_step))
+        raw.seconds, raw.wait_seconds, raw.epoch, raw.total_steps, bool(raw.did_step),
+        raw.steps_skipped, raw.probe_loss, raw.accuracy)
 
 
 class Trainer(_ffi.Handle):
-    """Pretraining of an online network against its moving average.
+    """Pretraining: SCRL and BYOL teach a network to predict its own moving average, method=supervised
+    teaches it the images' labels.
 
     dataset  a Dataset (or a path to one); None: only step_on() works, and an epoch of
              the schedule is one step: set train.steps to the steps you mean to do.
     out      run folder for checkpoints and metrics.jsonl, made when missing; None: nowhere. A folder
              that already holds a run is refused: use Trainer.resume().
-    Raises ConfigError, StorageError, DataError (dataset smaller than a batch), OutOfMemoryError.
+    Raises ConfigError, StorageError, DataError (dataset smaller than a batch, or without the labels
+    that method=supervised and probe.online need), OutOfMemoryError.
     """
 
     def __init__(self, config: Any = None, dataset: Any = None,
@@ -105,8 +111,9 @@ class Trainer(_ffi.Handle):
 
         view1, view2    (N,3,S,S) float32, normalised.
         boxes1, boxes2  (K,5): image index in 0 … N−1, x0, y0, x1, y1 in view pixels; row k of both is
-                        the same region. Not needed by method=byol.
-        labels          (N) classes, for methods that use them.
+                        the same region. Only method=scrl reads them.
+        labels          (N) classes in 0 … train.classes−1, −1: none. Only method=supervised and
+                        probe.online read them.
         """
         first, keep1 = _ffi.borrow(view1, 4, "step_on: view1")
         second, _keep2 = _ffi.borrow(view2, 4, "step_on: view2")
@@ -187,7 +194,10 @@ class Trainer(_ffi.Handle):
                 self._handle, room, capacity, length)))
 
     def state_dict(self) -> Dict[str, np.ndarray]:
-        """Weights and running statistics by name: online., target., predictor.; copied."""
+        """Weights and running statistics by name, copied.
+
+        online., target., predictor. (and probe.); supervised: online.encoder., classifier.
+        """
         return weights.read(self._handle, "trainer")
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:

@@ -27,7 +27,8 @@ class StateDict(Dict[str, np.ndarray]):
 
 def _part_of_no_backbone(name: str) -> bool:
     """Names of whole networks that a backbone has no place for."""
-    return (name.startswith(("fc.", "target.", "predictor.", "projector.", "probe."))
+    return (name.startswith(("fc.", "target.", "predictor.", "projector.", "probe.",
+                             "classifier."))
             or ".projector." in name or ".predictor." in name
             or name.endswith("num_batches_tracked"))
 

@@ -1,0 +1,81 @@
+// What a step's gradient comes from, phases 1 to 3 of the trainer's page: forward passes and loss.
+// Letters: M = 2N views, K boxes per view, D projection length, F classes.
+
+import ScrlAutograd
+import ScrlBase
+import ScrlKernels
+import ScrlNN
+import ScrlTensor
+
+/// What a step learnt from, in numbers.
+struct Outcome {
+  var loss = 0.0
+  var probeLoss = 0.0  // 0 without a probe
+  var accuracy = Double.nan  // of probe or classifier over the labelled views; NaN without any
+}
+
+extension SelfDistillation {
+  func outcome(
+    _ batch: Batch, _ config: Config, _ pass: Pass, _ watch: inout StepWatch
+  ) throws(ScrlError) -> Outcome {
+    let regions = try Regions(batch, config)
+    // 1. Online network and predictor on both views: q (2K,D). BatchNorm sees both together.
+    let features = try online.encoder.forward(batch.views, upTo: config.trainedStage, pass)
+    let q = try predictor.forward(
+      try online.projector.forward(try regions.pool(features, pass), pass), pass)
+    watch.lap(\.onlineForward)
+
+    // 2. Target network on the same views and boxes, nothing kept: t (2K,D).
+    let still = Pass(engine: pass.engine, mode: .training)
+    let seen = try target.encoder.forward(batch.views, upTo: config.trainedStage, still)
+    let t = try target.projector.forward(try regions.pool(seen, still), still).value
+    watch.lap(\.targetForward)
+
+    // 3. Loss: mean over boxes of (2 − 2 q₁·t₂) + (2 − 2 q₂·t₁), paper equation (3); and the
+    // probe's on features through which no gradient passes.
+    var outcome = Outcome()
+    outcome.loss = try pass.cosineRegressionLoss(q, target: t)
+    if let probe, let labels = batch.viewLabels {
+      let pooled = try pass.globalAveragePool(features.detached)
+      let logits = try probe.forward(pooled, pass)
+      outcome.probeLoss = try pass.crossEntropyLoss(logits, labels: labels)
+      outcome.accuracy = accuracy(logits.value, labels)
+    }
+    return outcome
+  }
+}
+
+extension Classification {
+  /// Softmax cross entropy of both views' pooled features, mean over the labelled views.
+  func outcome(
+    _ batch: Batch, _ config: Config, _ pass: Pass, _ watch: inout StepWatch
+  ) throws(ScrlError) -> Outcome {
+    let features = try encoder.forward(batch.views, upTo: config.trainedStage, pass)
+    let logits = try classifier.forward(try pass.globalAveragePool(features), pass)
+    watch.lap(\.onlineForward)
+    let labels = batch.viewLabels ?? []
+    let loss = try pass.crossEntropyLoss(logits, labels: labels)
+    return Outcome(loss: loss, accuracy: accuracy(logits.value, labels))
+  }
+}
+
+/// From feature maps to what is projected: a row per box (SCRL) or per view (BYOL).
+private struct Regions {
+  let boxes: [RegionBox]?  // nil: whole views
+  let options: RoIAlignOptions
+
+  init(_ batch: Batch, _ config: Config) throws(ScrlError) {
+    boxes = config.method == .scrl ? batch.boxes : nil
+    options = try config.roiOptions(side: config.roiPoolSize)
+  }
+
+  func pool(_ features: Activation, _ pass: Pass) throws(ScrlError) -> Activation {
+    guard let boxes else { return try pass.globalAveragePool(features) }
+    return try pass.flatten(try pass.roiAlign(features, boxes: boxes, options))
+  }
+}
+
+private func accuracy(_ logits: Tensor, _ labels: [Int]) -> Double {
+  let labelled = labels.count { $0 >= 0 }
+  return labelled == 0 ? .nan : Double(correctRows(logits, labels: labels)) / Double(labelled)
+}
