@@ -6,7 +6,8 @@ say which. Not here: the file formats (pth.py), writing into a model (weights.py
 """
 
 import os
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def _foreign(file: pth.TorchFile) -> Weights:
             part = value.get(key, {})
             if type(part) is not dict:
                 raise FormatError(f"{key} is a {_kind(part)}, expected a state dict")
-            _read(file, values, part, key, prefix, modules)
+            _read(file, values, part, key, partial(_official_name, prefix, modules))
         return Weights(values, "official")
     for key in ("state_dict", "model"):
         if type(value.get(key)) is dict:
@@ -123,15 +124,13 @@ def _foreign(file: pth.TorchFile) -> Weights:
         names = ", ".join(shown(name) for name in list(value)[:3]) or "none"
         raise FormatError(f"the file's names are {names} …, expected "
                           "online_network_state_dict, or conv1.weight and the rest of a ResNet")
-    _read(file, values, {name: each for name, each in value.items() if _of_fc(name)}, "", "", {})
-    _read(file, values, {name: each for name, each in value.items() if not _of_fc(name)}, "",
-          PREFIX, {})
+    _read(file, values, value, "", _torchvision_name)
     return Weights(values, "torchvision")
 
 
 def _read(file: pth.TorchFile, values: Dict[str, np.ndarray], state: Mapping[str, Any], part: str,
-          prefix: str, modules: Mapping[str, str]) -> None:
-    """Adds a state dict's weights to `values`, under our names where `modules` has them."""
+          ours: Callable[[str], str]) -> None:
+    """Adds a state dict's weights to `values`, under our names."""
     for given, tensor in state.items():
         name = _bare(given)
         if not name.endswith(_WEIGHTS):
@@ -139,7 +138,7 @@ def _read(file: pth.TorchFile, values: Dict[str, np.ndarray], state: Mapping[str
         where = shown(f"{part}/{given}" if part else given)
         if type(tensor) is not pth.Tensor:
             raise FormatError(f"{where} is a {_kind(tensor)}, expected a tensor")
-        name = prefix + _renamed(name, modules)
+        name = ours(name)
         if name in values:
             raise FormatError(f"{where} is a second {shown(name)}, expected one")
         values[name] = file.array(tensor, where)
@@ -150,17 +149,18 @@ def _bare(name: str) -> str:
     return name[len("module."):] if name.startswith("module.") else name
 
 
-def _of_fc(name: str) -> bool:
-    return _bare(name).startswith("fc.")
-
-
-def _renamed(name: str, modules: Mapping[str, str]) -> str:
+def _official_name(prefix: str, modules: Mapping[str, str], name: str) -> str:
+    """Unknown names stay behind the prefix, for load_state_dict() to judge."""
     parts = name.split(".", 3)
     for depth in (1, 2, 3):
         ours = modules.get(".".join(parts[:depth]))
         if ours is not None and len(parts) > depth:
-            return ".".join([ours, *parts[depth:]])
-    return name
+            return prefix + ".".join([ours, *parts[depth:]])
+    return prefix + name
+
+
+def _torchvision_name(name: str) -> str:
+    return name if name.startswith("fc.") else PREFIX + name
 
 
 def _kind(value: Any) -> str:
@@ -198,7 +198,8 @@ def _architecture(values: Mapping[str, np.ndarray]) -> Optional[str]:
 
 def _head(values: Mapping[str, np.ndarray]) -> Optional[Tuple[int, int]]:
     shapes: List[Tuple[int, ...]] = [
-        values[name].shape for name in ("online.projector.fc1.weight", "online.projector.fc2.weight")
+        values[name].shape
+        for name in ("online.projector.fc1.weight", "online.projector.fc2.weight")
         if name in values]
     if len(shapes) == 2 and all(len(shape) == 2 for shape in shapes) \
             and shapes[0][0] == shapes[1][1]:

@@ -29,8 +29,8 @@ class Model(_ffi.Handle):
     def load(cls, path: PathLike) -> "Model":
         """The online backbone of a checkpoint file, or of a run folder's newest whole one.
 
-        A file of torch.save is read by load_weights(): official SCRL and BYOL checkpoints, ResNets of
-        torchvision. Its config is the preset "scrl-200ep" with the architecture of the weights.
+        A file of torch.save is read by load_weights(): official SCRL and BYOL checkpoints, ResNets
+        of torchvision. Its config is the preset "scrl-200ep" with the architecture of the weights.
         Raises StorageError, FormatError.
         """
         if checkpoints.is_foreign(path):

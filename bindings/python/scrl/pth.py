@@ -77,7 +77,7 @@ def begins(path: Any) -> bytes:
 
 def looks_like(head: bytes) -> bool:
     """Whether a file that begins so is a zip or a binary pickle."""
-    return head[:4] == b"PK\3\4" or (head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"))
+    return head.startswith((b"PK\3\4", b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"))
 
 
 def _whole(value: Any) -> bool:
