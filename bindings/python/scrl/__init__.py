@@ -6,6 +6,8 @@
     scrl.Trainer(cfg, scrl.Dataset("data.h5"), out="run/").fit()
     model = scrl.Model.load("run/")
 
+    weights = scrl.load_weights("scrl_200ep.pth")  # official or torchvision's, without torch
+
 Images are RGB. Boxes are x0, y0, x1, y1 in pixels. Tensors are float32 (N,C,H,W) numpy arrays.
 Every failure of the library is a scrl.Error.
 """
@@ -13,6 +15,7 @@ Every failure of the library is a scrl.Error.
 from typing import Any, Dict
 
 from . import ops
+from .checkpoints import Weights, load_weights
 from .config import Config, Key, describe, presets
 from .dataset import Dataset, PackReport, pack, prepare
 from .errors import (
@@ -50,6 +53,6 @@ __all__ = [
     "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError", "Dataset",
     "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key", "Model",
     "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport", "StorageError",
-    "Trainer", "UnsupportedError", "ViewPair", "build_info", "describe", "ops", "pack", "prepare",
-    "presets", "set_log", "views",
+    "Trainer", "UnsupportedError", "ViewPair", "Weights", "build_info", "describe", "load_weights",
+    "ops", "pack", "prepare", "presets", "set_log", "views",
 ]

@@ -1,13 +1,15 @@
 """Model: a backbone for inference. BatchNorm uses its running statistics."""
 
+import os
 from ctypes import byref, c_int64
 from typing import Any, Dict, Mapping
 
 import numpy as np
 
-from . import _ffi, weights
+from . import _ffi, checkpoints, weights
 from ._ffi import PathLike, lib
 from .config import Config, as_config
+from .errors import ArgumentError, FormatError, ShapeError
 
 
 class Model(_ffi.Handle):
@@ -25,11 +27,33 @@ class Model(_ffi.Handle):
 
     @classmethod
     def load(cls, path: PathLike) -> "Model":
-        """The online backbone of a checkpoint file, or of a run folder's newest whole one."""
+        """The online backbone of a checkpoint file, or of a run folder's newest whole one.
+
+        A file of torch.save is read by load_weights(): official SCRL and BYOL checkpoints, ResNets
+        of torchvision. Its config is the preset "scrl-200ep" with the architecture of the weights.
+        Raises StorageError, FormatError.
+        """
+        if checkpoints.is_foreign(path):
+            return cls._of_foreign(path)
         pointer = _ffi.model_p()
         _ffi.check(lib.scrl_model_load(_ffi.path_bytes(path), byref(pointer)))
         model = cls.__new__(cls)
         model._own(pointer, lib.scrl_model_free)
+        return model
+
+    @classmethod
+    def _of_foreign(cls, path: PathLike) -> "Model":
+        state = checkpoints.load_weights(path)
+        text = os.fsdecode(path)
+        if state.arch is None:
+            raise FormatError(f"Model.load {text}: the shapes are of no ResNet that is known here, "
+                              "expected resnet18, resnet34, resnet50 or resnet101")
+        model = cls(Config(preset="scrl-200ep", **{"model.arch": state.arch}))
+        try:
+            model.load_state_dict(state)
+        except (ArgumentError, ShapeError) as error:  # the file is at fault, not the caller
+            model.close()
+            raise FormatError(f"Model.load {text}: {error}") from None
         return model
 
     def save(self, path: PathLike) -> None:
@@ -100,7 +124,7 @@ class Model(_ffi.Handle):
         return weights.read(self._handle, "model")
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Copies weights in, all or none, under our or torchvision's names.
+        """Copies weights in, all or none, under our or torchvision's names; or load_weights(path).
 
         What is no part of a backbone (fc.*, projector, predictor, target, num_batches_tracked) is
         passed over. strict: missing and unknown names raise ArgumentError; ShapeError in any case.

@@ -201,7 +201,10 @@ class Trainer(_ffi.Handle):
         return weights.read(self._handle, "trainer")
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Copies weights in, all or none. The optimiser's momentum stays as it is."""
+        """Copies weights in, all or none. The optimiser's momentum stays as it is.
+
+        strict: missing and unknown names raise ArgumentError; load_weights(path) wants it False.
+        """
         weights.write(self._handle, "trainer", state, strict)
 
 
