@@ -316,7 +316,7 @@ void scrl_dataset_free(scrl_dataset *dataset);
 /* -------------------------------------------------------------------- views */
 
 /**
- * The two views of one image and the matched boxes (section 3.1 of the paper). The caller gives
+ * The two views of one image and the matched boxes (section 3 of the paper). The caller gives
  * the buffers; S is views.size and B is boxes.per_image. Since 0.1.
  */
 typedef struct scrl_view_pair {

@@ -1,4 +1,4 @@
-// Matched boxes: the same region of the source image, seen in two views (SCRL, section 3.2).
+// Matched boxes: the same region of the source image, seen in two views (SCRL, section 3).
 // Letters: S view size; zoom = S / crop extent, for x and y apart. Sampling happens on a canvas:
 // the crops' intersection at the smaller zoom of the two, in whole pixels.
 

@@ -123,7 +123,7 @@ extension Config {
     return method == .scrl ? channels * roiPoolSize * roiPoolSize : channels
   }
 
-  /// RoIAlign P×P on the chosen stage (paper, section 3.2; there P = 1).
+  /// RoIAlign P×P on the chosen stage (paper, section 3; there P = 1).
   func roiOptions(side: Int) throws(ScrlError) -> RoIAlignOptions {
     try RoIAlignOptions(
       outputHeight: side, outputWidth: side,

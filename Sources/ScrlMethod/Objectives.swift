@@ -31,7 +31,7 @@ extension SelfDistillation {
     let t = try target.projector.forward(try regions.pool(seen, still), still).value
     watch.lap(\.targetForward)
 
-    // 3. Loss: mean over boxes of (2 − 2 q₁·t₂) + (2 − 2 q₂·t₁), paper equation (3); and the
+    // 3. Loss: mean over boxes of (2 − 2 q₁·t₂) + (2 − 2 q₂·t₁), paper section 3; and the
     // probe's on features through which no gradient passes.
     var outcome = Outcome()
     outcome.loss = try pass.cosineRegressionLoss(q, target: t)

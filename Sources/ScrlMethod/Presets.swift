@@ -1,4 +1,4 @@
-// Starting points. The *ep presets hold the published values (paper, section 4.1, and the official
+// Starting points. The *ep presets hold the published values (paper, section 4, and the official
 // configuration files: global batch 8192; supervised: Goyal et al. 2017, with a cosine where they
 // have steps); the small ones are for thousands of images on a few cores.
 

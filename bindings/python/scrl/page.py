@@ -139,6 +139,9 @@ def _numbers(facts: Facts, numbers: Dict[str, Any]) -> str:
     parts = []
     if facts.before and facts.after:
         after = facts.after
+        seen = ("Pretraining saw the images and their labels, not the boxes."
+                if facts.config["method"] == "supervised"
+                else "Pretraining saw the images, never the labels.")
         parts.append(
             '<div class="card">' + _table(
                 ["naming the class of ground-truth boxes", "fresh weights", "after training",
@@ -149,7 +152,7 @@ def _numbers(facts: Facts, numbers: Dict[str, Any]) -> str:
                                      ("linear", "linear (ridge)"))], numeric=True)
             + f'<p class="soft">Frozen backbone, one RoIAligned vector a box; {after.train_boxes:,} '
               f"boxes to learn from, {after.test_boxes:,} others, of other images, to test; "
-              f"{after.classes} classes. Pretraining saw the images, never the labels. Chance is "
+              f"{after.classes} classes. {seen} Chance is "
               "the share of the most frequent class. One seed: differences of a few per cent may "
               "be noise. Fresh weights use BatchNorm's starting statistics.</p></div>")
     else:
@@ -158,12 +161,15 @@ def _numbers(facts: Facts, numbers: Dict[str, Any]) -> str:
     loss = ("–" if numbers["loss_first"] is None
             else f"{numbers['loss_first']:.4f} → {numbers['loss_last']:.4f}")
     rate = numbers["images_per_second"]
+    judged = ([] if numbers["accuracy_last"] is None else
+              [["accuracy on training views, last 5 %", f"{numbers['accuracy_last']:.3f}"]])
     rows = [
         ["method", facts.config["method"]], ["backbone", facts.config["model.arch"]],
         ["images in the dataset", f"{facts.images:,}"],
         ["steps × batch", f"{numbers['steps']:,} × {facts.config['train.batch']}"],
         ["epochs seen", f"{numbers['steps'] * int(facts.config['train.batch']) / facts.images:.1f}"],
         ["loss, first → last 5 %", loss],
+        *judged,
         ["images per second, median", "–" if rate is None else f"{rate:.1f}"],
         ["time in steps", f"{numbers['seconds'] / 60:.1f} min"],
         ["seed", facts.config["seed"]],

@@ -61,14 +61,16 @@ def _open_dataset(run: str, dataset: Any) -> Dataset:
 
 def summary(metrics: List[Dict[str, Any]], batch: int) -> Dict[str, Any]:
     """Numbers of a run: steps, loss_first and loss_last (means of its first and last twentieth),
-    images_per_second (median), seconds."""
+    accuracy_last (of probe or classifier; None without), images_per_second (median), seconds."""
     losses = [float(line["loss"]) for line in metrics if is_number(line.get("loss"))]
     seconds = [float(line["seconds"]) for line in metrics if is_number(line.get("seconds"))]
+    accuracies = [float(line["accuracy"]) for line in metrics if is_number(line.get("accuracy"))]
     part = max(1, len(losses) // 20)
     return {
         "steps": int(metrics[-1]["step"]) if metrics else 0,
         "loss_first": float(np.mean(losses[:part])) if losses else None,
         "loss_last": float(np.mean(losses[-part:])) if losses else None,
+        "accuracy_last": float(np.mean(accuracies[-part:])) if accuracies else None,
         "images_per_second": batch / float(np.median(seconds)) if seconds else None,
         "seconds": sum(seconds),
     }
@@ -82,7 +84,7 @@ def _sample_views(dataset: Dataset, config: Config, wanted: int) -> List[Tuple[i
             pair = make_views(dataset, config, 0, index)
         except DataError:
             continue
-        if len(pair.boxes1) or config["method"] == "byol":
+        if len(pair.boxes1) or config["method"] != "scrl":
             found.append((index, pair))
         if len(found) == wanted:
             break

@@ -1,5 +1,6 @@
 """`scrl pretrain`, `scrl resume`, `scrl features`."""
 
+import math
 import os
 import time
 from typing import Any, Dict, List, Optional
@@ -32,9 +33,15 @@ def _listener(json_lines: bool, batch: int) -> Any:
         elif not sys.stderr.isatty() and time.monotonic() - last[0] > 10:
             last[0] = time.monotonic()
             say(f"step {report.step}/{report.total_steps or '?'}  loss {report.loss:.4f}  "
-                f"lr {report.lr:.3g}  {batch / max(report.seconds, 1e-9):.1f} images/s")
+                f"lr {report.lr:.3g}  {_accuracy(report)}"
+                f"{batch / max(report.seconds, 1e-9):.1f} images/s")
 
     return hear
+
+
+def _accuracy(report: Any) -> str:
+    """The probe's or classifier's accuracy on a step's views; nothing without labels."""
+    return "" if math.isnan(report.accuracy) else f"accuracy {report.accuracy:.3f}  "
 
 
 def _fit(trainer: Any, out: str, steps: Optional[int], json_lines: bool) -> None:
@@ -56,12 +63,16 @@ def _fit(trainer: Any, out: str, steps: Optional[int], json_lines: bool) -> None
     if json_lines:
         emit(event="end", step=done, total_steps=total, seconds=seconds,
              loss=None if last is None else last.loss, out=out,
-             images_per_second=(done - begun) * batch / max(seconds, 1e-9))
+             images_per_second=(done - begun) * batch / max(seconds, 1e-9),
+             steps_skipped=0 if last is None else last.steps_skipped)
     elif last is None:
         say(f"nothing to do: step {done} of {total}")
     else:
         say(f"step {done}{f' of {total}' if total else ''}, loss {last.loss:.4f}, "
             f"{(done - begun) * batch / max(seconds, 1e-9):.1f} images/s; {checkpoint}")
+        if last.steps_skipped:
+            say(f"{last.steps_skipped} steps learnt nothing: no image of their batch gave a box "
+                "or had a label")
 
 
 def pretrain(
@@ -75,7 +86,9 @@ def pretrain(
         None, "--steps", help="Steps of the whole schedule (sets train.steps).", min=1),
     json_lines: bool = typer.Option(False, "--json", help="One JSON object a step, and one at the end."),
 ) -> None:
-    """Pretrains a backbone without labels. Ctrl-C saves; `scrl resume` goes on exactly.
+    """Pretrains a backbone. Ctrl-C saves; `scrl resume` goes on exactly.
+
+    Presets scrl-* and byol-* need no labels; supervised-* learn those of `scrl pack --labels folders`.
 
     The run folder ends with checkpoint.h5 and metrics.jsonl.
 
