@@ -15,7 +15,7 @@ Every failure of the library is a scrl.Error.
 from typing import Any, Dict
 
 from . import ops
-from .checkpoints import Weights, load_weights
+from .checkpoints import Weights
 from .config import Config, Key, describe, presets
 from .dataset import Dataset, PackReport, pack, prepare
 from .errors import (
@@ -23,6 +23,7 @@ from .errors import (
     FormatError, InternalError, OutOfMemoryError, ShapeError, StateError, StorageError,
     UnsupportedError,
 )
+from .loading import load_weights
 from .model import Model
 from .trainer import StepReport, Trainer
 from .views import ViewPair, views

@@ -35,7 +35,6 @@ _BLOCKS = {  # blocks of the four layers, convolutions of a block
     "resnet50": ((3, 4, 6, 3), 3), "resnet101": ((3, 4, 23, 3), 3),
 }
 _WEIGHTS = (".weight", ".bias", ".running_mean", ".running_var")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class Weights(StateDict):
@@ -53,26 +52,12 @@ class Weights(StateDict):
         self.head = _head(self)
 
 
-def load_weights(path: PathLike) -> Weights:
-    """Reads weights of any origin; nothing in the file is executed, and torch is not needed.
-
-    Read are checkpoints of the official SCRL and BYOL code (online network, target, predictor;
-    the linear evaluator as "probe."), state dicts of torchvision's ResNets (bare, or under
-    "state_dict" or "model"; "fc." keeps its name) and libscrl's checkpoints and run folders (the
-    online encoder). num_batches_tracked is left out.
-
-        weights = scrl.load_weights("scrl_200ep.pth")
-        model.load_state_dict(weights)
-        trainer.load_state_dict(weights, strict=False)   # what the file has; not target from online
-
-    Raises StorageError, and FormatError naming what is wrong.
-    """
+def load_foreign(path: PathLike) -> Weights:
+    """Weights of a file of torch.save. Raises StorageError, FormatError naming what is wrong."""
     raw = _ffi.path_bytes(path)
     text = os.fsdecode(raw)
     try:
-        head = b"" if os.path.isdir(raw) else pth.begins(raw)
-        if os.path.isdir(raw) or head == _HDF5:
-            return _own(path)
+        head = pth.begins(raw)
         if not pth.looks_like(head):
             raise FormatError(f"the file begins with {shown(head)}, expected a zip or a pickle of "
                               "torch.save, or a checkpoint of libscrl")
@@ -81,8 +66,6 @@ def load_weights(path: PathLike) -> Weights:
     except FormatError as error:
         raise FormatError(f"load_weights {text}: {error}") from None
     except OSError as error:
-        if isinstance(error, StorageError):
-            raise
         raise StorageError(f"load_weights {text}: {error.strerror or error}") from None
     except MemoryError:
         raise OutOfMemoryError(f"load_weights {text}: its weights need more memory than there is, "
@@ -95,13 +78,6 @@ def is_foreign(path: PathLike) -> bool:
         return pth.looks_like(pth.begins(_ffi.path_bytes(path)))
     except OSError:
         return False
-
-
-def _own(path: PathLike) -> Weights:
-    from .model import Model  # which reads foreign files through this module
-
-    with Model.load(path) as model:
-        return Weights(model.state_dict(), "libscrl")
 
 
 def _foreign(file: pth.TorchFile) -> Weights:

@@ -29,7 +29,7 @@ class Model(_ffi.Handle):
     def load(cls, path: PathLike) -> "Model":
         """The online backbone of a checkpoint file, or of a run folder's newest whole one.
 
-        A file of torch.save is read by load_weights(): official SCRL and BYOL checkpoints, ResNets
+        A file of torch.save is read as by load_weights(): official SCRL and BYOL checkpoints, ResNets
         of torchvision. Its config is the preset "scrl-200ep" with the architecture of the weights.
         Raises StorageError, FormatError.
         """
@@ -43,7 +43,7 @@ class Model(_ffi.Handle):
 
     @classmethod
     def _of_foreign(cls, path: PathLike) -> "Model":
-        state = checkpoints.load_weights(path)
+        state = checkpoints.load_foreign(path)
         text = os.fsdecode(path)
         if state.arch is None:
             raise FormatError(f"Model.load {text}: the shapes are of no ResNet that is known here, "
