@@ -215,6 +215,31 @@ CASE(a_host_can_step_on_its_own_views) {
   scrl_trainer_free(trainer), scrl_config_free(config);
 }
 
+CASE(a_host_can_train_by_labels) {
+  enum { N = 3, S = 32, COUNT = N * 3 * S * S };
+  static float one[COUNT];
+  for (int i = 0; i < COUNT; i++) one[i] = sinf((float)i * 0.02f);
+  scrl_tensor view = {sizeof view, 4, one, {N, 3, S, S}, {0, 0, 0, 0}};
+  const int32_t labels[N] = {1, -1, 0}, beyond[N] = {1, 2, 0}, none[N] = {-1, -1, -1};
+  scrl_config *config = small_config("10", "1");
+  scrl_trainer *trainer = NULL;
+  scrl_step_report report = {.struct_size = sizeof report};
+  OK(scrl_config_set(config, "method", "supervised"));
+  ANSWERS(SCRL_E_CONFIG, scrl_trainer_new(config, NULL, NULL, &trainer)); /* how many classes? */
+  OK(scrl_config_set(config, "train.classes", "2"));
+  NEED(scrl_trainer_new(config, NULL, NULL, &trainer));
+  OK(scrl_trainer_step_on(trainer, &view, &view, NULL, NULL, 0, labels, &report));
+  CHECK(report.did_step == 1 && report.boxes == 2 && report.skipped == 1);
+  CHECK(report.accuracy >= 0 && report.accuracy <= 1 && report.probe_loss == 0);
+  OK(scrl_trainer_step_on(trainer, &view, &view, NULL, NULL, 0, none, &report));
+  CHECK(report.did_step == 0 && report.steps_skipped == 1 && isnan(report.accuracy));
+  ANSWERS(SCRL_E_ARGUMENT,
+          scrl_trainer_step_on(trainer, &view, &view, NULL, NULL, 0, NULL, &report));
+  ANSWERS(SCRL_E_ARGUMENT,
+          scrl_trainer_step_on(trainer, &view, &view, NULL, NULL, 0, beyond, &report));
+  scrl_trainer_free(trainer), scrl_config_free(config);
+}
+
 CASE(a_weight_that_is_not_finite_is_refused_and_a_diverged_loss_changes_nothing) {
   scrl_trainer *trainer = new_trainer("40", "1", NULL);
   const char *name = "online.encoder.conv1.weight";
@@ -307,6 +332,7 @@ int main(void) {
   RUN(a_callback_can_stop_a_run);
   RUN(a_forked_child_is_told_and_new_handles_work_there);
   RUN(a_host_can_step_on_its_own_views);
+  RUN(a_host_can_train_by_labels);
   RUN(a_weight_that_is_not_finite_is_refused_and_a_diverged_loss_changes_nothing);
   RUN(all_three_networks_list_their_weights);
   RUN(null_and_wrong_input_are_refused);
