@@ -41,13 +41,20 @@ let package = Package(
         "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
         "ScrlStore",
       ]),
+    // Judges what ScrlMethod trains: beside it, but it looks at its Backbone and Config.
+    .target(
+      name: "ScrlEval",
+      dependencies: [
+        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
+        "ScrlStore", "ScrlMethod",
+      ]),
 
     // Floor 7: the border.
     .target(
       name: "ScrlCAPI",
       dependencies: [
         "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlNN", "ScrlImage", "ScrlStore",
-        "ScrlMethod",
+        "ScrlMethod", "ScrlEval",
       ]),
 
     // Tests: one target per floor, and what they share.
@@ -61,5 +68,6 @@ let package = Package(
     .testTarget(name: "ScrlImageTests", dependencies: ["ScrlImage", "TestSupport"]),
     .testTarget(name: "ScrlStoreTests", dependencies: ["ScrlStore", "CHDF5", "TestSupport"]),
     .testTarget(name: "ScrlMethodTests", dependencies: ["ScrlMethod", "TestSupport"]),
+    .testTarget(name: "ScrlEvalTests", dependencies: ["ScrlEval", "TestSupport"]),
   ]
 )

@@ -628,6 +628,114 @@ scrl_status scrl_trainer_profile(scrl_trainer *trainer, char *buffer, size_t cap
 /** Frees a trainer; its threads have ended when this returns. Saves nothing. Since 0.1. */
 void scrl_trainer_free(scrl_trainer *trainer);
 
+/* ----------------------------------------------------------------- evaluate */
+
+/**
+ * Hears how far an evaluation is, on the calling thread, after every few images.
+ * @param epoch   of the layer's training, from 1; 0 while features are made before it.
+ * @param epochs  in all.
+ * @param done    images through the backbone so far; rows through the layer when the host gave
+ *                features.
+ * @param total   the same at the end: done / total is the share of the work.
+ * @param loss    cross entropy, mean over this epoch so far; 0 before its first batch.
+ * @return non-zero stops the evaluation with SCRL_E_CANCELLED. Since 0.2.
+ */
+typedef int32_t (*scrl_linear_fn)(size_t epoch, size_t epochs, size_t done, size_t total,
+                                  double loss, void *user);
+
+/**
+ * How a linear evaluation goes. Zeroes are good defaults: the published recipe, with features,
+ * batch and start that small sets can be learnt with. Its letter: raw_features 1, quirks 2, batch
+ * 128. Since 0.2.
+ */
+typedef struct scrl_linear_options {
+  uint32_t struct_size;
+  int32_t epochs;        /* passes over the train images; 0: 80 */
+  int32_t warmup_epochs; /* of linear warm-up, below epochs; 0: 5, or epochs − 1 when that is less;
+                            −1: none */
+  int32_t crops;         /* 0: a fresh random crop of every image in every epoch, as published;
+                            n in 1 … 1000: n random crops of every image go through the backbone
+                            once and take turns; −1: the centre crop alone, once */
+  uint64_t batch;        /* images a step, at most the train images; 0: 256, less for fewer than
+                            4096 images: the largest power of two, 8 or more, that leaves 16 steps
+                            an epoch */
+  double base_lr;        /* learning rate at batch 256, scaled linearly; 0: 0.2, for a BYOL model
+                            0.05 */
+  int32_t raw_features;  /* 1: features as they are; 0: less their means over the train images and
+                            divided by one size of them all, without which small sets underfit */
+  int32_t quirks;        /* 1: corrected, plain SGD from a zero layer; 2: official, SGD inside LARS
+                            from torch.nn.Linear's random start; 0: the model's, else corrected */
+  uint64_t size;         /* side of a view in pixels, 1 … 4096; 0: the model's views.size */
+  uint64_t seed;         /* of crops, order, held-out images and the random start */
+  int32_t view_threads;  /* threads that make views, 1 … 256; 0: as many as compute. No result
+                            depends on it */
+  scrl_linear_fn progress; /* may be NULL */
+  void *user;            /* handed to it */
+} scrl_linear_options;
+
+/** What a linear evaluation found. Accuracies are shares in 0 … 1. Since 0.2. */
+typedef struct scrl_linear_report {
+  uint32_t struct_size;
+  int32_t classes;       /* distinct classes of the train images: outputs of the layer */
+  double accuracy;       /* of the test images after the last epoch */
+  double top5;           /* test images whose class is among the five largest outputs */
+  double best_accuracy;  /* the best of every fifth epoch and the last */
+  uint64_t best_epoch;   /* the first that reached it, from 1 */
+  double train_accuracy; /* of the last epoch's batches, each before its step */
+  double loss;           /* cross entropy of the same, mean over the images */
+  uint64_t train_images;
+  uint64_t test_images;
+  uint64_t left_out;     /* images of both without a label, or that cannot be read */
+  uint64_t unseen;       /* test images of a class that no train image has: counted as wrong */
+  uint64_t batch;        /* as used */
+  double base_lr;        /* as used */
+  double seconds;
+} scrl_linear_report;
+
+/**
+ * Linear evaluation of a frozen backbone: one linear layer on its embeddings learns the train
+ * images' labels by softmax cross entropy and is judged on the test images. SGD, Nesterov momentum
+ * 0.9, no weight decay; linear warm-up per step, then cosine to 0 (Roh et al. 2021, section 4.2;
+ * Grill et al. 2020, appendix C). Train views: random crops of 0.08 … 1 of the area, mirrored at
+ * p 0.5; test views: shorter side to size + 32, centre crop. BatchNorm uses its running statistics.
+ *
+ * Its cost is that of the images through the backbone: with crops 0 the train images × (epochs + 1)
+ * + the test images (the 1 is a pass for means and scale; raw features do without), with
+ * crops n × the train images + the test images. Only crops other than 0 keep the train images'
+ * features: 4 bytes × n × images × scrl_model_embedding_size().
+ *
+ * The result depends on model, images, options and the model's threads alone, bit for bit.
+ * @param train    needs labels of two classes or more. Images without a label are left out.
+ * @param test     NULL: every fifth of the train images, class by class, in an order drawn from
+ *                 the seed, is held out.
+ * @param options  may be NULL.
+ * @param report   may be NULL.
+ * @return SCRL_OK; SCRL_E_DATA for a dataset without labels, of one class, smaller than a batch,
+ *         or with no image left to train or test on; SCRL_E_ARGUMENT for options out of range;
+ *         SCRL_E_CONFIG for warm-up as long as the training; SCRL_E_DIVERGED when features or loss
+ *         are not finite; SCRL_E_CANCELLED; SCRL_E_MEMORY. Runs on the calling thread and holds the
+ *         model meanwhile. Since 0.2.
+ */
+scrl_status scrl_evaluate_linear(scrl_model *model, const scrl_dataset *train,
+                                 const scrl_dataset *test, const scrl_linear_options *options,
+                                 scrl_linear_report *report);
+
+/**
+ * The same on features that the host has; crops, size and view_threads are not used. Computes on
+ * all CPUs that the process may use.
+ * @param train_features  (N,F), F ≥ 1; copied.
+ * @param train_labels    N classes ≥ 0, −1: the row is left out.
+ * @param test_features   (M,F); NULL: a fifth of the train rows is held out.
+ * @param test_labels     M classes; NULL exactly when test_features is.
+ * @return as scrl_evaluate_linear(); SCRL_E_SHAPE for features of another length, SCRL_E_ARGUMENT
+ *         for features that are not finite or labels below −1. Any thread. Since 0.2.
+ */
+scrl_status scrl_evaluate_linear_on(const scrl_tensor *train_features,
+                                    const int32_t *train_labels,
+                                    const scrl_tensor *test_features, const int32_t *test_labels,
+                                    const scrl_linear_options *options,
+                                    scrl_linear_report *report);
+
 #ifdef __cplusplus
 }
 #endif

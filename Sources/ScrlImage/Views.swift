@@ -35,6 +35,18 @@ package final class ViewMaker {
     return ViewPairGeometry(view1: g1, view2: g2, boxes: pairs)
   }
 
+  /// The first of both views alone, S·S·3 floats.
+  @discardableResult
+  package func makeOne(
+    _ image: RGBImage, epoch: Int, sample: Int, pixelLayout: PixelLayout,
+    into target: UnsafeMutablePointer<Float>
+  ) throws(ScrlError) -> ViewGeometry {
+    try options.check()
+    try checkImage(image)
+    var stream = RandomStream(seed: seed, epoch: epoch, sample: sample, use: .viewOne)
+    return view(image, .one, &stream, pixelLayout, into: target)
+  }
+
   /// One view of the `none` recipe: shorter side to size + 32, centre crop, normalise.
   package func prepareForInference(
     _ image: RGBImage, layout: PixelLayout, into target: UnsafeMutablePointer<Float>

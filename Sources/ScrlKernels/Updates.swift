@@ -43,12 +43,13 @@ private func squareSum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
 
 /// SGD with momentum and weight decay; with `adapt`, layer-wise rates (LARS, You et al. 2017).
 ///   g ← gradientScale·gradient; local = trust·‖w‖ / (‖g‖ + weightDecay·‖w‖ + ε), 1 where a norm
-///   is 0 or without `adapt`; g ← (g + weightDecay·w)·local; v ← momentum·v + g; w ← w − rate·v.
+///   is 0 or without `adapt`; g ← (g + weightDecay·w)·local; v ← momentum·v + g; w ← w − rate·v,
+///   with `nesterov` w ← w − rate·(g + momentum·v), as torch.optim.SGD writes it.
 package func larsSGDStep(
   weight: UnsafeMutableBufferPointer<Float>, gradient: UnsafeMutableBufferPointer<Float>,
   momentumBuffer: UnsafeMutableBufferPointer<Float>, rate: Double, momentum: Double,
   weightDecay: Double, trust: Double, epsilon: Double, adapt: Bool, gradientScale: Float,
-  _ workers: Workers
+  nesterov: Bool = false, _ workers: Workers
 ) throws(ScrlError) {
   guard gradient.count == weight.count, momentumBuffer.count == weight.count else {
     throw ScrlError(
@@ -76,7 +77,7 @@ package func larsSGDStep(
       let change = fromGradient * g[i] + fromWeight * w[i]
       let velocity = keep * v[i] + change
       v[i] = velocity
-      w[i] -= step * velocity
+      w[i] -= step * (nesterov ? change + keep * velocity : velocity)
     }
   }
 }

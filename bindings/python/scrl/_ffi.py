@@ -122,6 +122,8 @@ scrl_log_fn = CFUNCTYPE(None, c_char_p, c_void_p)
 scrl_skip_fn = CFUNCTYPE(c_int32, c_char_p, c_char_p, c_int32, c_void_p)
 scrl_walk_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_size_t, c_void_p)
 scrl_step_fn = CFUNCTYPE(c_int32, POINTER(scrl_step_report), c_void_p)
+scrl_linear_fn = CFUNCTYPE(
+    c_int32, c_size_t, c_size_t, c_size_t, c_size_t, c_double, c_void_p)
 
 
 class scrl_folder_options(_Sized):
@@ -131,11 +133,32 @@ class scrl_folder_options(_Sized):
     ]
 
 
+class scrl_linear_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("epochs", c_int32), ("warmup_epochs", c_int32),
+        ("crops", c_int32), ("batch", c_uint64), ("base_lr", c_double),
+        ("raw_features", c_int32), ("quirks", c_int32), ("size", c_uint64), ("seed", c_uint64),
+        ("view_threads", c_int32), ("progress", scrl_linear_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_linear_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("classes", c_int32), ("accuracy", c_double),
+        ("top5", c_double), ("best_accuracy", c_double), ("best_epoch", c_uint64),
+        ("train_accuracy", c_double), ("loss", c_double), ("train_images", c_uint64),
+        ("test_images", c_uint64), ("left_out", c_uint64), ("unseen", c_uint64),
+        ("batch", c_uint64), ("base_lr", c_double), ("seconds", c_double),
+    ]
+
+
 tensor_p = POINTER(scrl_tensor)
 roi_p = POINTER(scrl_roi_align_options)
 annotation_p = POINTER(scrl_annotation)
 info_p = POINTER(scrl_parameter_info)
 report_p = POINTER(scrl_step_report)
+linear_options_p = POINTER(scrl_linear_options)
+linear_report_p = POINTER(scrl_linear_report)
 
 FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     # library
@@ -224,6 +247,11 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_trainer_parameter_write": (status, [trainer_p, c_char_p, floats, c_size_t]),
     "scrl_trainer_profile": (status, [trainer_p, buffer, c_size_t, size_p]),
     "scrl_trainer_free": (None, [trainer_p]),
+    # evaluate
+    "scrl_evaluate_linear": (
+        status, [model_p, dataset_p, dataset_p, linear_options_p, linear_report_p]),
+    "scrl_evaluate_linear_on": (
+        status, [tensor_p, ints, tensor_p, ints, linear_options_p, linear_report_p]),
 }
 
 

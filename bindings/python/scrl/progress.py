@@ -64,3 +64,28 @@ def training(total: int, done: int, wanted: bool) -> Iterator[Callable[[Any, flo
                 rate=f"{sum(recent) / len(recent):,.1f}")
 
         yield show
+
+
+@contextmanager
+def evaluation(unit: str, wanted: bool) -> Iterator[Callable[[int, int, int, int, float], None]]:
+    """Yields show(epoch, epochs, done, total, loss) for a linear evaluation."""
+    bar = None
+    if wanted:
+        from rich.progress import TextColumn
+
+        bar = _bar(unit, wanted, TextColumn("epoch {task.fields[epoch]}"),
+                   TextColumn("loss {task.fields[loss]}"))
+    if bar is None:
+        yield lambda epoch, epochs, done, total, loss: None
+        return
+    with bar:
+        task = bar.add_task("linear", total=None, rate="–", epoch="–", loss="–")
+
+        def show(epoch: int, epochs: int, done: int, total: int, loss: float) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(
+                task, completed=done, total=total, epoch=f"{epoch}/{epochs}",
+                loss=f"{loss:.4f}" if epoch else "–",
+                rate="–" if not speed else f"{speed:,.0f}")
+
+        yield show

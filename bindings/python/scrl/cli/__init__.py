@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import look, make, measure, train
+from . import judge, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
          "No pictures at hand? `scrl synth --out scenes/` makes some.",
 )
 bench = typer.Typer(no_args_is_help=True, help="Measures the library on this machine.")
+evaluations = typer.Typer(no_args_is_help=True, help="Judges a backbone on labelled data.")
 
 app.command("synth")(make.synth)
 app.command("pack")(make.pack)
@@ -35,6 +36,8 @@ app.command("report")(look.report)
 app.command("config")(look.config)
 bench.command("step")(measure.step)
 app.add_typer(bench, name="bench")
+evaluations.command("linear")(judge.linear)
+app.add_typer(evaluations, name="eval")
 
 
 def _version(wanted: bool) -> None:
@@ -71,7 +74,7 @@ def run(arguments: Optional[List[str]] = None) -> int:
         _say("interrupted")
         return 130
     except Exception as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # `scrl` or `scrl bench` alone
+        if type(error).__name__ == "NoArgsIsHelpError":  # `scrl`, `scrl bench` or `scrl eval` alone
             text = error.format_message() if hasattr(error, "format_message") else ""
             if text:
                 sys.stderr.write(text + "\n")

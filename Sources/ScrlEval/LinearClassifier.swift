@@ -1,0 +1,118 @@
+// One linear layer under softmax cross entropy, trained by SGD with Nesterov momentum.
+// Letters: N rows, F features, K classes.
+
+import ScrlAutograd
+import ScrlBase
+import ScrlKernels
+import ScrlNN
+import ScrlTensor
+
+final class LinearClassifier {
+  static let momentum = 0.9
+
+  let weight: Tensor  // (K,F)
+  let bias: Tensor  // (K)
+  private let weightState: UpdateState
+  private let biasState: UpdateState
+  private let adapts: Bool
+  private let engine: any Engine
+
+  /// Corrected: zeros, plain SGD. The loss is convex and features outnumber rows in small sets:
+  /// what a random start adds where no train row reaches would stay as noise.
+  /// Official: torch.nn.Linear's start, weight and bias both under LARS.
+  init(
+    features: Int, classes: Int, quirks: Quirks, seed: UInt64, engine: any Engine
+  ) throws(ScrlError) {
+    var source =
+      quirks == .official
+      ? WeightSource(engine: engine, seed: seed) : WeightSource(zeros: engine)
+    let start = try Linear(
+      name: "classifier", inputs: features, outputs: classes, bias: true, &source)
+    weight = start.weight.value
+    if let started = start.bias?.value {
+      bias = started
+    } else {
+      bias = try Tensor(zeros: [classes])
+    }
+    weightState = try UpdateState(like: weight)
+    biasState = try UpdateState(like: bias)
+    adapts = quirks == .official
+    self.engine = engine
+  }
+
+  /// rows (N,F) → (N,K)
+  func logits(_ rows: Tensor) throws(ScrlError) -> Tensor {
+    try engine.linear(rows, weight: weight, bias: bias)
+  }
+
+  /// One step on rows (N,F); the loss and hits are those of before it.
+  func learn(
+    _ rows: Tensor, labels: [Int], rate: Double
+  ) throws(ScrlError) -> (loss: Double, hits: Hits) {
+    let logits = try self.logits(rows)
+    let (loss, slopes) = try softmaxCrossEntropy(logits, labels: labels, engine.workers)
+    guard loss.isFinite else {
+      throw ScrlError(
+        .diverged, "evaluate_linear: the loss is \(loss) · expected a smaller learning rate")
+    }
+    weightState.gradient.pointer.update(repeating: 0, count: weight.count)
+    biasState.gradient.pointer.update(repeating: 0, count: bias.count)
+    try engine.linearBackwardParameters(
+      slopes, x: rows, into: weightState.gradient, biasState.gradient)
+    try weightState.step(weight, rate: rate, adapts: adapts, engine.workers)
+    try biasState.step(bias, rate: rate, adapts: adapts, engine.workers)
+    return (loss, Hits(logits, labels: labels))
+  }
+}
+
+/// What a parameter's update needs beside it.
+private struct UpdateState {
+  let gradient: Tensor
+  let velocity: Tensor
+
+  init(like parameter: Tensor) throws(ScrlError) {
+    gradient = try Tensor(zeros: parameter.shape)
+    velocity = try Tensor(zeros: parameter.shape)
+  }
+
+  func step(
+    _ parameter: Tensor, rate: Double, adapts: Bool, _ workers: Workers
+  ) throws(ScrlError) {
+    try larsSGDStep(
+      weight: parameter.buffer, gradient: gradient.buffer, momentumBuffer: velocity.buffer,
+      rate: rate, momentum: LinearClassifier.momentum, weightDecay: 0, trust: LARSOptions.trust,
+      epsilon: LARSOptions.epsilon, adapt: adapts, gradientScale: 1, nesterov: true, workers)
+  }
+}
+
+/// How many rows have their class first, and among the first five. Of equal outputs the earlier
+/// class counts as the larger one.
+struct Hits: Equatable {
+  var first: Int
+  var five: Int
+
+  init(first: Int = 0, five: Int = 0) {
+    self.first = first
+    self.five = five
+  }
+
+  /// logits (N,K); a label of −1 is never hit.
+  init(_ logits: Tensor, labels: [Int]) {
+    self.init()
+    let classes = logits.shape[1]
+    for (row, label) in labels.enumerated() where label >= 0 {
+      let values = logits.pointer + row * classes
+      var ahead = 0
+      for c in 0..<classes {
+        if values[c] > values[label] || values[c] == values[label] && c < label { ahead += 1 }
+      }
+      if ahead == 0 { first += 1 }
+      if ahead < 5 { five += 1 }
+    }
+  }
+
+  static func += (sum: inout Hits, part: Hits) {
+    sum.first += part.first
+    sum.five += part.five
+  }
+}

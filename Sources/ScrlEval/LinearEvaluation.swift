@@ -1,0 +1,140 @@
+// Linear evaluation: a frozen backbone's features, one linear layer, the test images' accuracy.
+// Letters: N rows, F features.
+
+import ScrlBase
+import ScrlKernels
+import ScrlMethod
+import ScrlStore
+import ScrlTensor
+
+package typealias LinearListener = (LinearProgress) -> Bool  // false: stop
+
+/// Images of datasets through a backbone. Without `test` a fifth of train is held out.
+package func evaluateLinear(
+  _ backbone: Backbone, train: DatasetReader, test: DatasetReader?, _ options: LinearOptions,
+  engine: any Engine, listener: @escaping LinearListener
+) throws(ScrlError) -> LinearReport {
+  let start = monotonicSeconds()
+  try options.check()
+  let rows = try LabelledRows(train: train.labels, test: test?.labels, seed: options.seed)
+  let recipe = try LinearRecipe(
+    options, model: backbone.config, trainImages: rows.train.count)
+  let meter = Meter(
+    epochs: recipe.epochs, countsRows: false,
+    total: rows.train.count * options.trainPasses + rows.test.count, listener)
+
+  func images(_ dataset: DatasetReader, isRandom: Bool) throws(ScrlError) -> ImageFeatures {
+    try ImageFeatures(
+      backbone, dataset, options, isRandom: isRandom, workers: engine.workers,
+      advance: meter.advance)
+  }
+  let tested = try StoredFeatures(
+    try images(test ?? train, isRandom: false), samples: rows.test.map(\.index), views: 1)
+  let learnt = rows.train.map(\.index)
+  let source: any FeatureSource
+  switch options.views {
+  case .fresh: source = try images(train, isRandom: true)
+  case .stored(let crops):
+    source = try StoredFeatures(
+      try images(train, isRandom: true), samples: learnt, views: crops)
+  case .center:
+    source = try StoredFeatures(try images(train, isRandom: false), samples: learnt, views: 1)
+  }
+  var report = try LinearRun(
+    rows, recipe, options, train: source, test: tested, meter, engine: engine
+  ).report()
+  report.seconds = monotonicSeconds() - start
+  return report
+}
+
+/// Features that the host has: (N,F) and a label each, −1: left out.
+package func evaluateLinear(
+  features: Tensor, labels: [Int], test: (features: Tensor, labels: [Int])?,
+  _ options: LinearOptions, engine: any Engine, listener: @escaping LinearListener
+) throws(ScrlError) -> LinearReport {
+  let start = monotonicSeconds()
+  try options.check()
+  try checkRows(features, labels, width: features.shape.last ?? 0, "train")
+  if let test { try checkRows(test.features, test.labels, width: features.shape[1], "test") }
+  let rows = try LabelledRows(train: labels, test: test?.labels, seed: options.seed)
+  let recipe = try LinearRecipe(options, model: nil, trainImages: rows.train.count)
+  let meter = Meter(
+    epochs: recipe.epochs, countsRows: true, total: rows.train.count * recipe.epochs, listener)
+  // Copies: standardising writes in place, and only the rows that take part may shape its scale.
+  let all = StoredFeatures(features)
+  let source = try StoredFeatures(all, samples: rows.train.map(\.index), views: 1)
+  let tested = try StoredFeatures(
+    test.map { StoredFeatures($0.features) } ?? all, samples: rows.test.map(\.index), views: 1)
+  var report = try LinearRun(
+    rows, recipe, options, train: source, test: tested, meter, engine: engine
+  ).report()
+  report.seconds = monotonicSeconds() - start
+  return report
+}
+
+private func checkRows(
+  _ features: Tensor, _ labels: [Int], width: Int, _ name: String
+) throws(ScrlError) {
+  guard features.shape.count == 2, features.shape == [labels.count, width], width > 0 else {
+    throw ScrlError(
+      .shape,
+      "evaluate_linear: got \(name) features \(features.shape) · expected "
+        + "[\(labels.count), \(width)]")
+  }
+  if let row = labels.firstIndex(where: { $0 < -1 }) {
+    throw ScrlError(
+      .argument,
+      "evaluate_linear: got label \(labels[row]) in \(name) row \(row) · expected −1 or more")
+  }
+  if let place = features.buffer.firstIndex(where: { !$0.isFinite }) {
+    throw ScrlError(
+      .argument,
+      "evaluate_linear: got \(features.buffer[place]) in \(name) row \(place / width) · expected "
+        + "finite features")
+  }
+}
+
+/// Tells the listener how far it is.
+final class Meter {
+  private let epochs: Int
+  private let countsRows: Bool  // false: images through the backbone
+  private let total: Int
+  private let listener: LinearListener
+  private var done = 0
+  var epoch = 0
+  var loss = 0.0
+
+  init(epochs: Int, countsRows: Bool, total: Int, _ listener: @escaping LinearListener) {
+    self.epochs = epochs
+    self.countsRows = countsRows
+    self.total = total
+    self.listener = listener
+  }
+
+  func advance(_ images: Int) throws(ScrlError) {
+    done += images
+    let progress = LinearProgress(
+      epoch: epoch, epochs: epochs, done: done, total: total, loss: loss)
+    guard listener(progress) else {
+      throw ScrlError(
+        .cancelled, "evaluate_linear: stopped by the host in epoch \(epoch) of \(epochs)")
+    }
+  }
+
+  func stepped(rows: Int) throws(ScrlError) { try advance(countsRows ? rows : 0) }
+}
+
+extension LinearOptions {
+  /// Times that every train image goes through the backbone.
+  fileprivate var trainPasses: Int {
+    switch views {
+    case .fresh: epochs + (standardises ? 1 : 0)
+    case .stored(let crops): crops
+    case .center: 1
+    }
+  }
+}
+
+extension DatasetReader {
+  fileprivate var labels: [Int] { (0..<count).map { Int(label(of: $0) ?? -1) } }
+}
