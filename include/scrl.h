@@ -638,7 +638,7 @@ void scrl_trainer_free(scrl_trainer *trainer);
  *                features.
  * @param total   the same at the end: done / total is the share of the work.
  * @param loss    cross entropy, mean over this epoch so far; 0 before its first batch.
- * @return non-zero stops the evaluation with SCRL_E_CANCELLED. Since 0.2.
+ * @return non-zero stops the evaluation with SCRL_E_CANCELLED. Since 0.1.
  */
 typedef int32_t (*scrl_linear_fn)(size_t epoch, size_t epochs, size_t done, size_t total,
                                   double loss, void *user);
@@ -646,7 +646,7 @@ typedef int32_t (*scrl_linear_fn)(size_t epoch, size_t epochs, size_t done, size
 /**
  * How a linear evaluation goes. Zeroes are good defaults: the published recipe, with features,
  * batch and start that small sets can be learnt with. Its letter: raw_features 1, quirks 2, batch
- * 128. Since 0.2.
+ * 128. Since 0.1.
  */
 typedef struct scrl_linear_options {
   uint32_t struct_size;
@@ -673,7 +673,7 @@ typedef struct scrl_linear_options {
   void *user;            /* handed to it */
 } scrl_linear_options;
 
-/** What a linear evaluation found. Accuracies are shares in 0 … 1. Since 0.2. */
+/** What a linear evaluation found. Accuracies are shares in 0 … 1. Since 0.1. */
 typedef struct scrl_linear_report {
   uint32_t struct_size;
   int32_t classes;       /* distinct classes of the train images: outputs of the layer */
@@ -695,7 +695,7 @@ typedef struct scrl_linear_report {
 /**
  * Linear evaluation of a frozen backbone: one linear layer on its embeddings learns the train
  * images' labels by softmax cross entropy and is judged on the test images. SGD, Nesterov momentum
- * 0.9, no weight decay; linear warm-up per step, then cosine to 0 (Roh et al. 2021, section 4.2;
+ * 0.9, no weight decay; linear warm-up per step, then cosine to 0 (Roh et al. 2021, section 4;
  * Grill et al. 2020, appendix C). Train views: random crops of 0.08 … 1 of the area, mirrored at
  * p 0.5; test views: shorter side to size + 32, centre crop. BatchNorm uses its running statistics.
  *
@@ -714,7 +714,7 @@ typedef struct scrl_linear_report {
  *         or with no image left to train or test on; SCRL_E_ARGUMENT for options out of range;
  *         SCRL_E_CONFIG for warm-up as long as the training; SCRL_E_DIVERGED when features or loss
  *         are not finite; SCRL_E_CANCELLED; SCRL_E_MEMORY. Runs on the calling thread and holds the
- *         model meanwhile. Since 0.2.
+ *         model meanwhile. Since 0.1.
  */
 scrl_status scrl_evaluate_linear(scrl_model *model, const scrl_dataset *train,
                                  const scrl_dataset *test, const scrl_linear_options *options,
@@ -728,7 +728,7 @@ scrl_status scrl_evaluate_linear(scrl_model *model, const scrl_dataset *train,
  * @param test_features   (M,F); NULL: a fifth of the train rows is held out.
  * @param test_labels     M classes; NULL exactly when test_features is.
  * @return as scrl_evaluate_linear(); SCRL_E_SHAPE for features of another length, SCRL_E_ARGUMENT
- *         for features that are not finite or labels below −1. Any thread. Since 0.2.
+ *         for features that are not finite or labels below −1. Any thread. Since 0.1.
  */
 scrl_status scrl_evaluate_linear_on(const scrl_tensor *train_features,
                                     const int32_t *train_labels,

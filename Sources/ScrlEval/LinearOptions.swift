@@ -1,5 +1,5 @@
 // What a linear evaluation can be told, the recipe it then follows, and what it answers.
-// Source of the recipe: Roh et al. 2021, section 4.2, and Grill et al. 2020, appendix C.
+// Source of the recipe: Roh et al. 2021, section 4, and Grill et al. 2020, appendix C.
 
 import ScrlBase
 import ScrlImage

@@ -109,16 +109,3 @@ private func crossEntropyRow(
   }
   return log(sum) + Double(largest) - Double(logits[label])
 }
-
-/// Rows of logits (R,F) whose largest entry, the first of equals, is at their label.
-package func correctRows(_ logits: Tensor, labels: [Int]) -> Int {
-  let classes = logits.shape[1]
-  var correct = 0
-  for (row, label) in labels.enumerated() where label >= 0 {
-    let values = logits.pointer + row * classes
-    var best = 0
-    for c in 1..<max(classes, 1) where values[c] > values[best] { best = c }
-    if best == label { correct += 1 }
-  }
-  return correct
-}

@@ -77,5 +77,5 @@ private struct Regions {
 
 private func accuracy(_ logits: Tensor, _ labels: [Int]) -> Double {
   let labelled = labels.count { $0 >= 0 }
-  return labelled == 0 ? .nan : Double(correctRows(logits, labels: labels)) / Double(labelled)
+  return labelled == 0 ? .nan : Double(Hits(logits, labels: labels).first) / Double(labelled)
 }

@@ -13,8 +13,8 @@ from . import _ffi, progress as bars
 from ._ffi import lib
 from .dataset import Dataset
 from .errors import ArgumentError, CancelledError, ShapeError
+from .interrupts import interrupt_into
 from .model import Model
-from .trainer import _interrupt_into
 
 QUIRKS = {None: 0, "corrected": 1, "official": 2}
 
@@ -139,7 +139,7 @@ def _run(call: Callable[[], int], options: Any, unit: str, progress: bool,
             return 1 if stops or failure else 0
 
         options.progress = _ffi.scrl_linear_fn(on_progress)
-        with _interrupt_into(stops):
+        with interrupt_into(stops):
             code = call()
     if failure:
         raise failure[0]

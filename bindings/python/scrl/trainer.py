@@ -1,8 +1,6 @@
 """Trainer: pretraining, step by step or as a run that can be stopped and resumed exactly."""
 
 import json
-import signal
-import threading
 from ctypes import byref, c_uint64
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
@@ -13,6 +11,7 @@ from ._ffi import PathLike, lib
 from .config import Config, as_config
 from .dataset import Dataset
 from .errors import CancelledError, ShapeError
+from .interrupts import interrupt_into
 
 
 class StepReport(NamedTuple):
@@ -168,7 +167,7 @@ class Trainer(_ffi.Handle):
                     failure.append(error)
                 return 1 if stops or failure else 0
 
-            with _interrupt_into(stops):
+            with interrupt_into(stops):
                 code = lib.scrl_trainer_run(
                     self._handle, steps or 0, _ffi.scrl_step_fn(on_step), None)
         if failure:
@@ -206,30 +205,6 @@ class Trainer(_ffi.Handle):
         strict: missing and unknown names raise ArgumentError; load_weights(path) wants it False.
         """
         weights.write(self._handle, "trainer", state, strict)
-
-
-class _interrupt_into:
-    """While inside, Ctrl-C only notes "interrupt" in a list.
-
-    Python runs signal handlers between its own instructions, here in the step callback, so the
-    library always ends its step and saves.
-    """
-
-    def __init__(self, stops: List[str]) -> None:
-        self.stops = stops
-        self.before: Any = None
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-                self.before = signal.signal(signal.SIGINT, self._note)
-
-    def _note(self, *_: Any) -> None:
-        self.stops.append("interrupt")
-
-    def __exit__(self, *_: Any) -> None:
-        if self.before is not None:
-            signal.signal(signal.SIGINT, self.before)
 
 
 def _as_dataset(dataset: Any) -> Optional[Dataset]:
