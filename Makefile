@@ -16,19 +16,21 @@ MARCH ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && grep -qw fma /proc/c
 
 # These flags belong to the shipped library alone: in Package.swift they would reach the tests.
 # lld keeps local symbols out of the dynamic table; nodelete because Swift code cannot be unloaded.
-SHIP := -c release --product scrl --scratch-path .build-lib --disable-local-rpath \
-  $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
+RELEASE := -c release --scratch-path .build-lib --disable-local-rpath \
+  $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -static-stdlib -Xswiftc -use-ld=lld
+SHIP := --product scrl $(RELEASE) \
   -Xlinker --version-script=$(CURDIR)/packaging/scrl.map -Xlinker --gc-sections \
   -Xlinker --no-undefined -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test test-swift test-c test-python demo bench install uninstall clean
+.PHONY: help deps build test test-swift test-c test-python conformance demo bench install uninstall clean
 
 help:
 	@echo 'libscrl $(VERSION): pretrain image backbones on your own images, on the CPU.'
 	@echo
 	@echo '  make demo       from nothing to runs/demo/report.html (ten minutes on two cores)'
-	@echo '  make test       every test: Swift, C, Python'
+	@echo '  make test       every test: Swift, C, Python, conformance'
+	@echo '  make conformance  every quantity of the method beside an independent reference'
 	@echo '  make build      the library: build/lib/$(SO)'
 	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
 	@echo '  make uninstall  takes them away again'
@@ -52,7 +54,12 @@ build: deps
 	@echo "build/lib/$(SO): $$(stat -c %s build/lib/$(SO)) bytes"
 
 test:
-	@scripts/test swift c python
+	@scripts/test swift c python conformance
+
+# Shares the library's compiled modules: only the suite itself is compiled.
+conformance: deps
+	swift build --product conformance $(RELEASE)
+	.build-lib/release/conformance $(CONFORMANCE_FLAGS)
 
 test-swift test-c test-python: test-%:
 	@scripts/test $*

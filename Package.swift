@@ -59,7 +59,11 @@ let package = Package(
 
     // Tests: one target per floor, and what they share.
     .target(
-      name: "TestSupport", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"],
+      name: "TestReference", dependencies: ["ScrlBase", "ScrlTensor", "ScrlAutograd", "ScrlNN"],
+      path: "Tests/Reference"),
+    .target(
+      name: "TestSupport",
+      dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "TestReference"],
       path: "Tests/Support"),
     .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
     .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
@@ -69,5 +73,14 @@ let package = Package(
     .testTarget(name: "ScrlStoreTests", dependencies: ["ScrlStore", "CHDF5", "TestSupport"]),
     .testTarget(name: "ScrlMethodTests", dependencies: ["ScrlMethod", "TestSupport"]),
     .testTarget(name: "ScrlEvalTests", dependencies: ["ScrlEval", "TestSupport"]),
+
+    // Every quantity of the method against an independent reference, as one table.
+    .executableTarget(
+      name: "conformance",
+      dependencies: [
+        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
+        "ScrlMethod", "TestReference",
+      ],
+      path: "Tests/Conformance", exclude: ["fixtures", "reference", "make_fixtures.py"]),
   ]
 )

@@ -6,8 +6,8 @@ import Glibc
 import ScrlBase
 
 /// One per thread and view size: keeps the resize tables and scratch.
-final class Blurrer {
-  static let factors: [Double] = [1.1, 1.2, 1.5]
+package final class Blurrer {
+  package static let factors: [Double] = [1.1, 1.2, 1.5]
   static let sigmas: ClosedRange<Double> = 0.1...2.0
 
   private let size: Int  // S
@@ -17,7 +17,7 @@ final class Blurrer {
   private var padded: [Float] = []
   private var columns: [Float] = []
 
-  init(size: Int) {
+  package init(size: Int) {
     self.size = size
     small = [UInt8](repeating: 0, count: size * size * 3)
     for factor in Blurrer.factors {
@@ -35,7 +35,7 @@ final class Blurrer {
   }
 
   /// - Parameter level: index into `factors`.
-  func resizeBlur(level: Int, _ pixels: PixelPointer, _ resampler: Resampler) {
+  package func resizeBlur(level: Int, _ pixels: PixelPointer, _ resampler: Resampler) {
     let side = down[level].outputs
     small.withUnsafeMutableBufferPointer { buffer in
       guard let small = buffer.baseAddress else { return }
@@ -46,7 +46,7 @@ final class Blurrer {
     }
   }
 
-  func gaussianBlur(sigma: Double, _ pixels: PixelPointer) {
+  package func gaussianBlur(sigma: Double, _ pixels: PixelPointer) {
     let radius = (size / 10) / 2
     guard radius > 0 else { return }
     let kernel = gaussianKernel(radius: radius, sigma: sigma)

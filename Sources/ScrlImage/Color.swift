@@ -11,7 +11,7 @@ struct ColorJitter {
 }
 
 /// Pixels in place: `count` pixels of three bytes.
-typealias PixelPointer = UnsafeMutablePointer<UInt8>
+package typealias PixelPointer = UnsafeMutablePointer<UInt8>
 
 func applyJitter(
   _ jitter: ColorJitter, order: [ColorJitter.Step], _ pixels: PixelPointer, count: Int
@@ -27,12 +27,12 @@ func applyJitter(
 }
 
 /// Blends with black.
-func adjustBrightness(_ factor: Double, _ pixels: PixelPointer, count: Int) {
+package func adjustBrightness(_ factor: Double, _ pixels: PixelPointer, count: Int) {
   blend(with: 0, Float(factor), pixels, count: count)
 }
 
 /// Blends with the mean luma, itself rounded to a whole number.
-func adjustContrast(_ factor: Double, _ pixels: PixelPointer, count: Int) {
+package func adjustContrast(_ factor: Double, _ pixels: PixelPointer, count: Int) {
   guard count > 0 else { return }
   var total = 0
   for pixel in 0..<count { total &+= Int(luma(pixels + 3 &* pixel)) }
@@ -41,7 +41,7 @@ func adjustContrast(_ factor: Double, _ pixels: PixelPointer, count: Int) {
 }
 
 /// Blends each pixel with its own luma.
-func adjustSaturation(_ factor: Double, _ pixels: PixelPointer, count: Int) {
+package func adjustSaturation(_ factor: Double, _ pixels: PixelPointer, count: Int) {
   let factor = Float(factor)
   if factor == 1 { return }
   for index in 0..<count {
@@ -53,7 +53,7 @@ func adjustSaturation(_ factor: Double, _ pixels: PixelPointer, count: Int) {
   }
 }
 
-func convertToGray(_ pixels: PixelPointer, count: Int) {
+package func convertToGray(_ pixels: PixelPointer, count: Int) {
   for index in 0..<count {
     let pixel = pixels + 3 &* index
     let gray = luma(pixel)
@@ -64,7 +64,7 @@ func convertToGray(_ pixels: PixelPointer, count: Int) {
 }
 
 /// Inverts what is at or above the threshold.
-func solarize(threshold: UInt8, _ pixels: PixelPointer, count: Int) {
+package func solarize(threshold: UInt8, _ pixels: PixelPointer, count: Int) {
   for index in 0..<count &* 3 {
     let value = pixels[index]
     pixels[index] = value < threshold ? value : ~value

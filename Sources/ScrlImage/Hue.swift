@@ -2,7 +2,7 @@
 // followed, since one apart moves a byte. No branches: colours of neighbours predict nothing.
 
 /// Turns the hue by `factor` (in turns); 8-bit hue wraps.
-func adjustHue(_ factor: Double, _ pixels: PixelPointer, count: Int) {
+package func adjustHue(_ factor: Double, _ pixels: PixelPointer, count: Int) {
   let turn = UInt8(truncatingIfNeeded: Int(factor * 255))
   let chunk = 512  // pixels whose hue and saturation stay in the first cache
   withUnsafeTemporaryAllocation(of: SIMD4<Double>.self, capacity: 256) { wheel in

@@ -7,15 +7,17 @@ private let blockRows = 32
 private let pixelBlockBytes = blockRows * 3  // three blocks of the inner loop
 
 /// One per thread: keeps the bytes between the passes.
-final class Resampler {
+package final class Resampler {
   private var middle: [UInt8] = []
   private var turned: [UInt8] = []  // (columns, 32 rows, 3), a block of rows on its side
   private var sums = [UInt8](repeating: 0, count: pixelBlockBytes + 1)
 
+  package init() {}
+
   /// - Parameters:
   ///   - source: the crop's first pixel; `rowStride` bytes between rows.
   ///   - target: (y.outputs, x.outputs, 3).
-  func resample(
+  package func resample(
     _ source: UnsafePointer<UInt8>, rowStride: Int, x: ResampleAxis, y: ResampleAxis,
     flipped: Bool, into target: UnsafeMutablePointer<UInt8>
   ) {

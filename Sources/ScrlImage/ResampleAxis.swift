@@ -1,7 +1,7 @@
 // One axis of Pillow's bicubic resize: which source cells each output cell sums, and with what
 // whole-number weights. The kernel is Keys' cubic with a = −1/2, stretched by the shrink factor.
 
-struct ResampleAxis {
+package struct ResampleAxis {
   /// Weights are multiples of 2⁻²²: 32 bits less 8 for the pixel and 2 for overshoot.
   static let precisionBits: Int32 = 22
 
@@ -16,7 +16,7 @@ struct ResampleAxis {
 
   init() {}
 
-  init(from source: Int, to target: Int) {
+  package init(from source: Int, to target: Int) {
     rebuild(from: source, to: target, window: 0..<target)
   }
 

@@ -3,10 +3,14 @@ Run: python make_image.py. Seeds are fixed: another Pillow may move a byte, and 
 import io
 import os
 import warnings
+import zlib
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps
 from torchvision.transforms import functional as F
+
+from hashed import picture as hashed_picture
 
 warnings.filterwarnings("ignore")
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "image")
@@ -117,6 +121,91 @@ def jpeg():
         save("jpeg_" + name, np.asarray(Image.open(data).convert("RGB")))
 
 
+# ------------------------------------------------------------------ many cases, for Tests/Conformance
+# Pictures come from their names (hashed.py), results are kept as CRC-32: rows of whole numbers.
+
+def rows(name, values):
+    np.save(os.path.join(HERE, name + ".npy"), np.array(values, np.uint32))
+
+
+def crc(view):
+    return zlib.crc32(np.ascontiguousarray(view).tobytes())
+
+
+def many_crops():
+    """Crop x, y, width, height, target width and height, flipped, CRC."""
+    rng, source = np.random.default_rng(1), Image.fromarray(hashed_picture("crops", 240, 320))
+    result = []
+    for index in range(1500):
+        w, h = rng.integers(1, 321), rng.integers(1, 241)
+        x, y = rng.integers(0, 321 - w), rng.integers(0, 241 - h)
+        tw, th = (96, 96) if index % 3 == 0 else rng.integers(1, 160, 2)
+        flipped = rng.integers(2)
+        view = source.crop((x, y, x + w, y + h)).resize((int(tw), int(th)), Image.BICUBIC)
+        view = F.hflip(view) if flipped else view
+        result.append((x, y, w, h, tw, th, flipped, crc(view)))
+    rows("crops_many", result)
+
+
+def many_blurs():
+    """Size, level of 1.1, 1.2, 1.5, CRC; and the Gaussian blur of a 64² picture by four sigmas."""
+    rng, result = np.random.default_rng(2), []
+    for index in range(90):
+        size, level = int(rng.integers(8, 257)), index % 3
+        image = Image.fromarray(hashed_picture(f"blur/{index}", size, size))
+        small = int(size // (1.1, 1.2, 1.5)[level])
+        down = F.resize(image, [small, small], F.InterpolationMode.BICUBIC)
+        result.append((size, level, crc(F.resize(down, [size, size], F.InterpolationMode.BICUBIC))))
+    rows("blur_many", result)
+    tensor = F.pil_to_tensor(Image.fromarray(hashed_picture("gaussian", 64, 64))).double()
+    soft = [F.gaussian_blur(tensor, [7, 7], [s, s]) for s in (0.1, 0.5, 1.0, 2.0)]
+    save("gaussian_many", torch.stack(soft).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+
+
+OPERATIONS = [F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue]
+
+
+def operate(index, argument, image):
+    """Operation 0 … 5 with an argument in ten-thousandths (hue: plus 5000) on an image or tensor."""
+    if index == 4:
+        return F.rgb_to_grayscale(image, 3)
+    if index == 5:
+        return F.solarize(image, 128)
+    return OPERATIONS[index](image, argument / 10000 - (0.5 if index == 3 else 0))
+
+
+def argument(rng, index):
+    low, high = ((6000, 14001), (6000, 14001), (8000, 12001), (4000, 6001), (0, 1), (0, 1))[index]
+    return int(rng.integers(low, high))
+
+
+def many_colours():
+    """Operation, argument, CRC on a 64² picture each, as Pillow images."""
+    rng, result = np.random.default_rng(3), []
+    for case in range(300):
+        index = case % 6
+        value = argument(rng, index)
+        view = operate(index, value, Image.fromarray(hashed_picture(f"colour/{case}", 64, 64)))
+        result.append((index, value, crc(np.asarray(view))))
+    rows("colour_many", result)
+
+
+def tensor_colours():
+    """The same operations on uint8 *tensors*, which torchvision computes otherwise: the results
+    of three 32² pictures each, and how far the Pillow path is from them."""
+    rng, result, outputs = np.random.default_rng(4), [], []
+    for case in range(18):
+        index = case % 6
+        value = argument(rng, index)
+        image = Image.fromarray(hashed_picture(f"tensor/{case}", 32, 32))
+        apart = operate(index, value, F.pil_to_tensor(image)).permute(1, 2, 0).numpy()
+        distance = np.abs(np.asarray(operate(index, value, image)).astype(int) - apart).max()
+        result.append((index, value, distance))
+        outputs.append(apart)
+    rows("colour_tensor", result)
+    save("colour_tensor_expected", np.stack(outputs))
+
+
 if __name__ == "__main__":
     os.makedirs(HERE, exist_ok=True)
     resample()
@@ -124,3 +213,7 @@ if __name__ == "__main__":
     colour()
     blur()
     jpeg()
+    many_crops()
+    many_blurs()
+    many_colours()
+    tensor_colours()

@@ -2,13 +2,10 @@
 
     python Tests/Fixtures/make_nn.py
 
-Network weights are too big to commit. Both sides compute them from their names:
-    value_i = centre + spread * u(fnv1a(name), i),  u in [-1, 1)
-with 32-bit integer arithmetic only, so that every bit agrees (`hashed` below and
-HashedWeights.swift). Committed are names, outputs and trajectories, all small.
+Network weights are too big to commit: both sides compute them from their names (hashed.py).
+Committed are names, outputs and trajectories, all small.
 """
 
-import math
 import pathlib
 
 import numpy as np
@@ -16,44 +13,11 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
+from hashed import hashed, weights
+
 OUT = pathlib.Path(__file__).parent / "nn"
 OUT.mkdir(exist_ok=True)
 torch.set_num_threads(1)
-
-
-def fnv1a(text):
-    value = 0x811C9DC5
-    for byte in text.encode():
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
-    return value
-
-
-def hashed(name, shape, centre, spread):
-    """float32(centre) + float32(spread) * u, each rounded to float32."""
-    with np.errstate(over="ignore"):
-        x = np.arange(int(np.prod(shape)), dtype=np.uint32) * np.uint32(0x9E3779B9)
-        x = x + np.uint32(fnv1a(name))
-        x ^= x >> np.uint32(16)
-        x *= np.uint32(0x7FEB352D)
-        x ^= x >> np.uint32(15)
-        x *= np.uint32(0x846CA68B)
-        x ^= x >> np.uint32(16)
-    u = (x >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-23) - np.float32(1)
-    return (np.float32(centre) + np.float32(spread) * u).reshape(shape)
-
-
-def recipe(name, shape):
-    """(centre, spread): convolutions with He's variance, statistics near the identity."""
-    if len(shape) == 4:
-        # A uniform in ±s has variance s²/3; He's is 2/fan_in.
-        return 0.0, math.sqrt(6.0 / (shape[1] * shape[2] * shape[3]))
-    if len(shape) == 2:
-        return 0.0, math.sqrt(3.0 / shape[1])
-    if name.endswith("running_var"):
-        return 1.0, 0.2
-    if name.endswith("weight"):
-        return 0.8, 0.2
-    return 0.0, 0.1
 
 
 def fill(module):
@@ -61,7 +25,7 @@ def fill(module):
     for name, tensor in state.items():
         if tensor.dtype == torch.float32:
             shape = tuple(tensor.shape)
-            tensor.copy_(torch.from_numpy(hashed(name, shape, *recipe(name, shape))))
+            tensor.copy_(torch.from_numpy(weights(name, shape)))
     return module
 
 

@@ -1,6 +1,7 @@
 // Comparisons that report the worst element.
 
 import Testing
+@_exported import TestReference
 
 /// Every element within absolute + relative·|want|; equal counts; NaN is never close.
 package func expectClose(
