@@ -240,6 +240,7 @@ def test_cancel_from_another_thread(data, tmp_path):
 def test_interrupt_saves_and_arrives(data, tmp_path):
     program = """
 import os, signal, sys, scrl
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 cfg = scrl.Config(**eval(sys.argv[3]))
 trainer = scrl.Trainer(cfg, sys.argv[1], sys.argv[2])
 try:
