@@ -68,13 +68,14 @@ def check(data: Dataset, size: int, count: int = CHECKED) -> Optional[int]:
     """Compares `count` images' simple views with Pillow's crop and resize, byte for byte.
 
     Returns how many views were compared; None without Pillow. Raises DataError when one differs.
-    Crops that lose much more height than width are left out: Pillow before 13 resizes their rows
-    first, later ones and the library their columns.
+    Before Pillow 13, crops that lose much more height than width are left out: it resized their
+    rows first; later ones and the library begin with their columns.
     """
     try:
-        from PIL import Image
+        from PIL import Image, __version__ as version
     except ImportError:
         return None
+    rows_first = int(version.split(".")[0]) < 13
     config = _config(size, "simple")
     compared = 0
     for index in range(min(count, len(data))):
@@ -83,7 +84,7 @@ def check(data: Dataset, size: int, count: int = CHECKED) -> Optional[int]:
         for view, crop, flip in ((pair.view1, pair.crop1, pair.flip1),
                                  (pair.view2, pair.crop2, pair.flip2)):
             y, x, height, width = crop
-            if height - size > max(0, 2 * (width - size)):
+            if rows_first and height - size > max(0, 2 * (width - size)):
                 continue
             wanted = picture.crop((x, y, x + width, y + height)).resize(
                 (size, size), Image.Resampling.BICUBIC)
@@ -112,8 +113,9 @@ def measure(data: Optional[str] = None, size: int = 224, seconds: float = 5.0) -
     """Checks, then times views() of the preset scrl-200ep at `size`; one image is both its views.
 
     Returns images_per_second, images_per_cpu_second, decode_share (decoding's part of the time,
-    measured by reading the same images alone for a fifth of `seconds`), peak_bytes of this process,
-    checked (views compared with Pillow; None without it) and config.
+    measured by reading the same images alone for a fifth of `seconds`; handing their pixels over
+    is in it), peak_bytes of this process, checked (views compared with Pillow; None without it)
+    and config.
     """
     with tempfile.TemporaryDirectory() as folder:
         if data is None:
