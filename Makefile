@@ -34,7 +34,7 @@ help:
 	@echo '  make build      the library: build/lib/$(SO)'
 	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
 	@echo '  make uninstall  takes them away again'
-	@echo '  make bench      training steps per second of ResNet-18 and ResNet-50'
+	@echo '  make bench      images a second: views, training steps of ResNet-18 and ResNet-50'
 	@echo '  make deps       installs what is missing (apt); the targets above do it themselves'
 	@echo '  make clean      removes what was built, keeps runs/'
 	@echo
@@ -73,6 +73,7 @@ demo: build
 bench: build
 	@scripts/deps python
 	@scripts/venv report
+	.venv/bin/scrl bench views --json
 	.venv/bin/scrl bench step --arch resnet18 --batch 16 --size 224 --json
 	.venv/bin/scrl bench step --arch resnet50 --batch 16 --size 224 --json
 

@@ -10,14 +10,17 @@ import ScrlStore
 final class DatasetHandle: Handle, @unchecked Sendable {
   override class var kind: String { "dataset" }
   let reader: DatasetReader
+  private let darkrooms = Darkrooms()
   init(_ reader: DatasetReader) { self.reader = reader }
 
-  func decode(_ index: Int) throws(ScrlError) -> RGBImage {
-    var bytes: [UInt8] = []
-    var image = RGBImage()
-    try reader.readJPEG(index, into: &bytes)
-    try bytes.decode(with: try JPEGCodec(), into: &image)
-    return image
+  /// Hands over sample `index`, decoded, in tools that the call has for itself.
+  func withDecoded(
+    _ index: Int, _ body: (Darkroom) throws(ScrlError) -> Void
+  ) throws(ScrlError) {
+    try darkrooms.with { darkroom throws(ScrlError) in
+      try darkroom.decode(index, of: reader)
+      try body(darkroom)
+    }
   }
 }
 
@@ -79,12 +82,14 @@ public func scrl_dataset_read_rgb(
         "dataset_read_rgb: room for \(capacity) bytes · expected "
           + "\(size.height)·\(size.width)·3")
     }
-    let image = try ScrlCAPI.dataset(dataset).decode(index)
-    guard (image.height, image.width) == (size.height, size.width) else {
-      throw ScrlError(.data, "dataset_read_rgb: image \(index) has another size than the index")
-    }
-    image.pixels.withUnsafeBufferPointer { source in
-      if let base = source.baseAddress { out.update(from: base, count: source.count) }
+    try ScrlCAPI.dataset(dataset).withDecoded(index) { darkroom throws(ScrlError) in
+      let image = darkroom.image
+      guard (image.height, image.width) == (size.height, size.width) else {
+        throw ScrlError(.data, "dataset_read_rgb: image \(index) has another size than the index")
+      }
+      image.pixels.withUnsafeBufferPointer { source in
+        if let base = source.baseAddress { out.update(from: base, count: source.count) }
+      }
     }
   }
 }
@@ -202,20 +207,19 @@ public func scrl_views_make(
     guard (0...Int(Int32.max)).contains(epoch) else {
       throw ScrlError(.argument, "views_make: epoch \(epoch) · expected 0…\(Int32.max)")
     }
-    let image = try ScrlCAPI.dataset(dataset).decode(index)
-    let maker = ViewMaker(
-      options: chosen.viewOptions, boxes: chosen.boxOptions, seed: UInt64(chosen.seed))
-    let made = try maker.make(
-      image, epoch: epoch, sample: index, pixelLayout: .planar, into: view1, view2)
-    for (place, (one, two)) in made.boxes.enumerated() {
-      put(one, boxes1 + 4 * place)
-      put(two, boxes2 + 4 * place)
+    try ScrlCAPI.dataset(dataset).withDecoded(index) { darkroom throws(ScrlError) in
+      let made = try darkroom.maker(for: chosen).make(
+        darkroom.image, epoch: epoch, sample: index, pixelLayout: .planar, into: view1, view2)
+      for (place, (one, two)) in made.boxes.enumerated() {
+        put(one, boxes1 + 4 * place)
+        put(two, boxes2 + 4 * place)
+      }
+      value.box_count = made.boxes.count
+      value.crop1 = made.view1.crop.quadruple
+      value.crop2 = made.view2.crop.quadruple
+      value.flip1 = made.view1.flipped ? 1 : 0
+      value.flip2 = made.view2.flipped ? 1 : 0
     }
-    value.box_count = made.boxes.count
-    value.crop1 = made.view1.crop.quadruple
-    value.crop2 = made.view2.crop.quadruple
-    value.flip1 = made.view1.flipped ? 1 : 0
-    value.flip2 = made.view2.flipped ? 1 : 0
     try writeStruct(value, to: pair, "views_make")
   }
 }

@@ -42,17 +42,13 @@ package final class JPEGCodec {
     let header = try readHeader(bytes)
     let (width, height) = (header.width, header.height)
     let count = width * height * 3
-    if image.pixels.count != count {
-      image.pixels = [UInt8](repeating: 0, count: count)
-    }
+    image.pixels.setCount(count)
     image.width = width
     image.height = height
     guard header.isCMYK else {
       return try decompress(bytes, header, TJPF_RGB, into: &image.pixels)
     }
-    if inks.count != width * height * 4 {
-      inks = [UInt8](repeating: 0, count: width * height * 4)
-    }
+    inks.setCount(width * height * 4)
     try decompress(bytes, header, TJPF_CMYK, into: &inks)
     inksToRGB(inks, into: &image.pixels)
   }

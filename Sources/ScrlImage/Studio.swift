@@ -48,13 +48,19 @@ final class Studio {
     let blurrer = self.blurrer
     pixels.withUnsafeMutableBufferPointer { buffer in
       guard let pixels = buffer.baseAddress else { return }
+      var jitter: (ColorJitter, order: [ColorJitter.Step])?
       if stream.chance(0.8) {
-        let jitter = ColorJitter(
+        let drawn = ColorJitter(
           brightness: stream.uniform(in: 0.6...1.4), contrast: stream.uniform(in: 0.6...1.4),
           saturation: stream.uniform(in: 0.8...1.2), hue: stream.uniform(in: -0.1...0.1))
-        applyJitter(jitter, order: shuffledSteps(&stream), pixels, count: count)
+        jitter = (drawn, shuffledSteps(&stream))
       }
-      if stream.chance(0.2) { convertToGray(pixels, count: count) }
+      let gray = stream.chance(0.2)
+      if let (jitter, order) = jitter {
+        applyJitter(jitter, order: order, then: gray ? .gray : nil, pixels, count: count)
+      } else if gray {
+        convertToGray(pixels, count: count)
+      }
       if stream.chance(strength.blur) {
         switch blur {
         case .resize:

@@ -18,6 +18,11 @@ package final class ViewMaker {
     studio = Studio(size: options.size)
   }
 
+  /// True when a new maker of these would make the same views.
+  package func makesViews(of options: ViewOptions, _ boxes: BoxOptions, seed: UInt64) -> Bool {
+    self.options == options && self.boxes == boxes && self.seed == seed
+  }
+
   /// Writes both views, each S·S·3 floats, and says where they and their matched boxes lie.
   package func make(
     _ image: RGBImage, epoch: Int, sample: Int, pixelLayout: PixelLayout,

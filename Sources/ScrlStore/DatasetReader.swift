@@ -73,11 +73,7 @@ package final class DatasetReader: Sendable {
   package func readJPEG(_ index: Int, into bytes: inout [UInt8]) throws(ScrlError) {
     try checkIndex(index)
     let wanted = byteCount(of: index)
-    if bytes.count > wanted {
-      bytes.removeLast(bytes.count - wanted)
-    } else {
-      bytes.append(contentsOf: repeatElement(0, count: wanted - bytes.count))
-    }
+    bytes.setCount(wanted)
     let offset = blobOffset + Int(offsets[index])
     let result = bytes.withUnsafeMutableBytes { bytes in
       Result { () throws(ScrlError) in

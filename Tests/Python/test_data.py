@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -287,3 +288,22 @@ def test_matched_boxes_are_the_same_region(data):
             np.testing.assert_allclose(one, two, atol=3.0)
             seen += len(one)
     assert seen > 20
+
+
+def test_views_made_side_by_side_are_those_made_alone(data):
+    """Calls of one handle share idle tools: of other configs, other image sizes, other threads."""
+    configs = [small(), small(**{"views.size": 80}), small(seed=7)]
+    jobs = [(config, epoch, index) for epoch in range(4) for index in range(6)
+            for config in configs]
+    with scrl.Dataset(data) as opened:
+        def made(job):
+            pair = scrl.views(opened, *job)
+            return [part.tobytes() for part in pair[:4]] + list(pair[4:])
+
+        alone = []
+        for job in jobs:
+            with scrl.Dataset(data) as fresh:
+                pair = scrl.views(fresh, *job)
+            alone.append([part.tobytes() for part in pair[:4]] + list(pair[4:]))
+        with ThreadPoolExecutor(4) as threads:
+            assert list(threads.map(made, jobs)) == alone
