@@ -61,6 +61,9 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"],
       path: "Tests/Support"),
+    .executableTarget(  // not shipped: times the kernels
+      name: "KernelBench", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"],
+      path: "Tests/KernelBench"),
     .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
     .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
     .testTarget(name: "ScrlAutogradTests", dependencies: ["ScrlAutograd", "TestSupport"]),
