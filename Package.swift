@@ -17,13 +17,15 @@ let package = Package(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .target(name: "COpenBLAS"),
     .target(name: "CParallel"),
+    .systemLibrary(name: "CStream"),
 
     // Floors 1 and 2.
     .target(name: "ScrlBase", dependencies: ["CParallel"]),
     .target(name: "ScrlTensor", dependencies: ["ScrlBase"]),
 
     // Floor 3: the compute seam with the OpenBLAS reference.
-    .target(name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS"]),
+    .target(
+      name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS", "CStream"]),
 
     // Floor 4.
     .target(name: "ScrlAutograd", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"]),

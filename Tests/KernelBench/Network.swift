@@ -9,7 +9,7 @@ struct Shape: Hashable {
 struct Network {
   private(set) var norms: [(shape: Shape, relu: Bool, count: Int)] = []
   private(set) var sums: [(shape: Shape, count: Int)] = []  // ends of residual blocks
-  private(set) var joins: [(shape: Shape, count: Int)] = []  // gradients that meet at a block's start
+  private(set) var joins: [(shape: Shape, count: Int)] = []  // gradients that meet
   let pooled: Shape  // before max pooling
   let last: Shape
 

@@ -98,7 +98,8 @@ private struct StepBench<E: Engine> {
     }
     fill(y, seed: 1)
     try clock.time("max_pool_backward", text(s), n, 1, x.count) { i throws(ScrlError) in
-      out[i] = try engine.maxPoolBackward(y, winners: winners, inputHeight: s.side, inputWidth: s.side)
+      out[i] = try engine.maxPoolBackward(
+        y, winners: winners, inputHeight: s.side, inputWidth: s.side)
     }
   }
 
