@@ -3,13 +3,11 @@
 #ifndef CSTREAM_H
 #define CSTREAM_H
 
-// Sixteen floats; `to` is aligned to 32 bytes.
-static inline __attribute__((always_inline)) void cstream_store16(void *to, const void *from) {
+// Eight floats; `to` is aligned to 32 bytes.
+static inline __attribute__((always_inline)) void cstream_store8(float *to, const float *from) {
   typedef float lanes __attribute__((vector_size(32)));
   typedef float loose __attribute__((vector_size(32), aligned(4)));
-  const loose *source = (const loose *)from;
-  __builtin_nontemporal_store((lanes)source[0], (lanes *)to);
-  __builtin_nontemporal_store((lanes)source[1], (lanes *)to + 1);
+  __builtin_nontemporal_store((lanes) * (const loose *)from, (lanes *)to);
 }
 
 // Makes them visible to other threads before any later store.

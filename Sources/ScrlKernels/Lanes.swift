@@ -27,10 +27,28 @@ func store(_ value: WideLanes, _ p: UnsafeMutablePointer<Double>, _ i: Int) {
 @inline(__always)
 func store(_ value: Lanes, _ p: UnsafeMutablePointer<Float>, _ i: Int, past: Bool = false) {
   if past {
-    withUnsafePointer(to: value) { cstream_store16(p + i, $0) }
+    store(value.lowHalf, p, i, past: true)
+    store(value.highHalf, p, i &+ 8, past: true)
   } else {
     UnsafeMutableRawPointer(p + i).storeBytes(of: value, as: Lanes.self)
   }
+}
+
+@inline(__always)
+func store(_ value: SIMD8<Float>, _ p: UnsafeMutablePointer<Float>, _ i: Int, past: Bool = false) {
+  if past {
+    withUnsafeBytes(of: value) { bytes in
+      guard let from = bytes.baseAddress else { return }
+      cstream_store8(p + i, from.assumingMemoryBound(to: Float.self))
+    }
+  } else {
+    UnsafeMutableRawPointer(p + i).storeBytes(of: value, as: SIMD8<Float>.self)
+  }
+}
+
+@inline(__always)
+func eightLanes(_ p: UnsafePointer<Float>, _ i: Int) -> SIMD8<Float> {
+  UnsafeRawPointer(p + i).loadUnaligned(as: SIMD8<Float>.self)
 }
 
 /// Copies past the caches; `to` is aligned to 32 bytes.
@@ -39,7 +57,7 @@ func copyPastCaches(
 ) {
   var i = 0
   while i &+ laneCount <= count {
-    cstream_store16(to + i, from + i)
+    store(lanes(from, i), to, i, past: true)
     i &+= laneCount
   }
   (to + i).update(from: from + i, count: count &- i)

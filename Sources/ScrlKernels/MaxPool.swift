@@ -21,8 +21,10 @@ extension Engine {
     let output = try y.rowsShape("max_pool")
     let winners = try PoolWinners(uninitialized: output, g)
     let (from, to, cells) = (x.pointer, y.pointer, winners.cells)
+    let past = goesPastCaches(output.count, block: output.block)
     workers.run(output.images * output.blocks * output.height) { line in
-      poolLine(from, to, cells, input, output, g, line)
+      poolLine(from, to, cells, input, output, g, line, past: past)
+      endStores(past: past)
     }
     return (y, winners)
   }
@@ -32,92 +34,129 @@ extension Engine {
 private func poolLine(
   _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
   _ winners: UnsafeMutablePointer<Int32>, _ input: ActivationShape, _ output: ActivationShape,
-  _ g: PoolGeometry, _ line: Int
+  _ g: PoolGeometry, _ line: Int, past: Bool
 ) {
   let (panel, row) = line.quotientAndRemainder(dividingBy: output.height)
-  let (block, width) = (input.block, input.width)
+  let block = input.block
   let x = x + panel * input.cells * block
   let top = row * g.stride - g.padding
-  let rows = max(top, 0)..<min(top + g.kernel, input.height)
   for column in 0..<output.width {
     let left = column * g.stride - g.padding
-    let columns = max(left, 0)..<min(left + g.kernel, width)
+    let window = PoolWindow(
+      rows: max(top, 0)..<min(top + g.kernel, input.height),
+      columns: max(left, 0)..<min(left + g.kernel, input.width), width: input.width, stride: block,
+      past: past)
     let out = (line &* output.width &+ column) &* block
     var c = 0
     while c < block {
       if c &+ 16 <= block {
-        poolSixteen(x + c, y + out + c, winners + out + c, rows, columns, width, block)
+        window.sixteen(x + c, y + out + c, winners + out + c)
         c &+= 16
       } else if c &+ 8 <= block {
-        poolEight(x + c, y + out + c, winners + out + c, rows, columns, width, block)
+        window.eight(x + c, y + out + c, winners + out + c)
         c &+= 8
       } else {
-        poolOne(x + c, y + out + c, winners + out + c, rows, columns, width, block)
+        window.one(x + c, y + out + c, winners + out + c)
         c &+= 1
       }
     }
   }
 }
 
-/// Sixteen channels of one window. `stride`: floats from one cell to the next.
-private func poolSixteen(
-  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-  _ winners: UnsafeMutablePointer<Int32>, _ rows: Range<Int>, _ columns: Range<Int>,
-  _ width: Int, _ stride: Int
-) {
-  let raw = UnsafeRawPointer(x)
-  let start = rows.lowerBound &* width &+ columns.lowerBound
-  var best = raw.loadUnaligned(fromByteOffset: start &* stride &* 4, as: SIMD16<Float>.self)
-  var won = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: start))
-  for h in rows {
-    for w in columns {
-      let cell = h &* width &+ w
-      let value = raw.loadUnaligned(fromByteOffset: cell &* stride &* 4, as: SIMD16<Float>.self)
-      let wins = (value .> best) .| (value .!= value)
-      best.replace(with: value, where: wins)
-      won.replace(with: SIMD16(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
+/// The input cells of one output cell; x points at the panel's first cell.
+private struct PoolWindow {
+  let rows, columns: Range<Int>
+  let width: Int  // W
+  let stride: Int  // floats from one cell to the next
+  let past: Bool  // the caches
+
+  @inline(__always)
+  func sixteen(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+    _ winners: UnsafeMutablePointer<Int32>
+  ) {
+    if rows.count == 3, columns.count == 3 {
+      sixteen(x, y, winners, 3, 3)
+    } else {
+      sixteen(x, y, winners, rows.count, columns.count)
     }
   }
-  UnsafeMutableRawPointer(y).storeBytes(of: best, as: SIMD16<Float>.self)
-  UnsafeMutableRawPointer(winners).storeBytes(of: won, as: SIMD16<Int32>.self)
+
+  /// With constant counts the loops unroll.
+  @inline(__always)
+  private func sixteen(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+    _ winners: UnsafeMutablePointer<Int32>, _ rowCount: Int, _ columnCount: Int
+  ) {
+    var best = lanes(x, start &* stride)
+    var won = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: start))
+    for h in 0..<rowCount {
+      for w in 0..<columnCount {
+        let cell = start &+ h &* width &+ w
+        let value = lanes(x, cell &* stride)
+        let wins = (value .> best) .| (value .!= value)
+        best.replace(with: value, where: wins)
+        won.replace(with: SIMD16(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
+      }
+    }
+    store(best, y, 0, past: past)
+    store(unsafeBitCast(won, to: Lanes.self), asFloats(winners), 0, past: past)
+  }
+
+  @inline(__always)
+  func eight(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+    _ winners: UnsafeMutablePointer<Int32>
+  ) {
+    if rows.count == 3, columns.count == 3 {
+      eight(x, y, winners, 3, 3)
+    } else {
+      eight(x, y, winners, rows.count, columns.count)
+    }
+  }
+
+  /// With constant counts the loops unroll.
+  @inline(__always)
+  private func eight(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+    _ winners: UnsafeMutablePointer<Int32>, _ rowCount: Int, _ columnCount: Int
+  ) {
+    var best = eightLanes(x, start &* stride)
+    var won = SIMD8<Int32>(repeating: Int32(truncatingIfNeeded: start))
+    for h in 0..<rowCount {
+      for w in 0..<columnCount {
+        let cell = start &+ h &* width &+ w
+        let value = eightLanes(x, cell &* stride)
+        let wins = (value .> best) .| (value .!= value)
+        best.replace(with: value, where: wins)
+        won.replace(with: SIMD8(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
+      }
+    }
+    store(best, y, 0, past: past)
+    store(unsafeBitCast(won, to: SIMD8<Float>.self), asFloats(winners), 0, past: past)
+  }
+
+  func one(
+    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+    _ winners: UnsafeMutablePointer<Int32>
+  ) {
+    var (best, won) = (x[start &* stride], start)
+    for h in rows {
+      for w in columns {
+        let cell = h &* width &+ w
+        let value = x[cell &* stride]
+        if value > best || value != value { (best, won) = (value, cell) }
+      }
+    }
+    y[0] = best
+    winners[0] = Int32(truncatingIfNeeded: won)
+  }
+
+  private var start: Int { rows.lowerBound &* width &+ columns.lowerBound }
 }
 
-private func poolEight(
-  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-  _ winners: UnsafeMutablePointer<Int32>, _ rows: Range<Int>, _ columns: Range<Int>,
-  _ width: Int, _ stride: Int
-) {
-  let raw = UnsafeRawPointer(x)
-  let start = rows.lowerBound &* width &+ columns.lowerBound
-  var best = raw.loadUnaligned(fromByteOffset: start &* stride &* 4, as: SIMD8<Float>.self)
-  var won = SIMD8<Int32>(repeating: Int32(truncatingIfNeeded: start))
-  for h in rows {
-    for w in columns {
-      let cell = h &* width &+ w
-      let value = raw.loadUnaligned(fromByteOffset: cell &* stride &* 4, as: SIMD8<Float>.self)
-      let wins = (value .> best) .| (value .!= value)
-      best.replace(with: value, where: wins)
-      won.replace(with: SIMD8(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
-    }
-  }
-  UnsafeMutableRawPointer(y).storeBytes(of: best, as: SIMD8<Float>.self)
-  UnsafeMutableRawPointer(winners).storeBytes(of: won, as: SIMD8<Int32>.self)
-}
-
-private func poolOne(
-  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-  _ winners: UnsafeMutablePointer<Int32>, _ rows: Range<Int>, _ columns: Range<Int>,
-  _ width: Int, _ stride: Int
-) {
-  let start = rows.lowerBound &* width &+ columns.lowerBound
-  var (best, won) = (x[start &* stride], start)
-  for h in rows {
-    for w in columns {
-      let cell = h &* width &+ w
-      let value = x[cell &* stride]
-      if value > best || value != value { (best, won) = (value, cell) }
-    }
-  }
-  y[0] = best
-  winners[0] = Int32(truncatingIfNeeded: won)
+/// The same memory, for stores that move bits.
+@inline(__always)
+private func asFloats(_ p: UnsafeMutablePointer<Int32>) -> UnsafeMutablePointer<Float> {
+  UnsafeMutableRawPointer(p).assumingMemoryBound(to: Float.self)
 }

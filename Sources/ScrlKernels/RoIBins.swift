@@ -41,6 +41,12 @@ struct BoxBins {
           sum = sum.addingProduct(Lanes(repeating: weight), lanes(x, cell &* block))
         }
         store(sum, y, 0)
+      } else if block == 8 {
+        var sum = SIMD8<Float>()
+        for (cell, weight) in weights {
+          sum = sum.addingProduct(SIMD8(repeating: weight), eightLanes(x, cell &* block))
+        }
+        store(sum, y, 0)
       } else {
         y.update(repeating: 0, count: block)
         for (cell, weight) in weights { addProduct(weight, x + cell &* block, block, to: y) }
@@ -79,6 +85,10 @@ private func addProduct(
   while c &+ laneCount <= block {
     store(lanes(y, c).addingProduct(Lanes(repeating: weight), lanes(x, c)), y, c)
     c &+= laneCount
+  }
+  if c &+ 8 <= block {
+    store(eightLanes(y, c).addingProduct(SIMD8(repeating: weight), eightLanes(x, c)), y, c)
+    c &+= 8
   }
   while c < block {
     y[c] = y[c].addingProduct(weight, x[c])
