@@ -1,5 +1,6 @@
 // Max pooling over k×k windows. Ties: the first cell in row order wins; NaN wins over numbers.
-// Letters: N images, C channels in blocks of b, H×W input cells. Not here: MaxPoolBackward.
+// Letters: N images, C channels in blocks of b, H×W input cells. Not here: one
+// window's loops (PoolWindow), the gradient (MaxPoolBackward).
 
 import ScrlBase
 import ScrlTensor
@@ -61,102 +62,4 @@ private func poolLine(
       }
     }
   }
-}
-
-/// The input cells of one output cell; x points at the panel's first cell.
-private struct PoolWindow {
-  let rows, columns: Range<Int>
-  let width: Int  // W
-  let stride: Int  // floats from one cell to the next
-  let past: Bool  // the caches
-
-  @inline(__always)
-  func sixteen(
-    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-    _ winners: UnsafeMutablePointer<Int32>
-  ) {
-    if rows.count == 3, columns.count == 3 {
-      sixteen(x, y, winners, 3, 3)
-    } else {
-      sixteen(x, y, winners, rows.count, columns.count)
-    }
-  }
-
-  /// With constant counts the loops unroll.
-  @inline(__always)
-  private func sixteen(
-    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-    _ winners: UnsafeMutablePointer<Int32>, _ rowCount: Int, _ columnCount: Int
-  ) {
-    var best = lanes(x, start &* stride)
-    var won = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: start))
-    for h in 0..<rowCount {
-      for w in 0..<columnCount {
-        let cell = start &+ h &* width &+ w
-        let value = lanes(x, cell &* stride)
-        let wins = (value .> best) .| (value .!= value)
-        best.replace(with: value, where: wins)
-        won.replace(with: SIMD16(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
-      }
-    }
-    store(best, y, 0, past: past)
-    store(unsafeBitCast(won, to: Lanes.self), asFloats(winners), 0, past: past)
-  }
-
-  @inline(__always)
-  func eight(
-    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-    _ winners: UnsafeMutablePointer<Int32>
-  ) {
-    if rows.count == 3, columns.count == 3 {
-      eight(x, y, winners, 3, 3)
-    } else {
-      eight(x, y, winners, rows.count, columns.count)
-    }
-  }
-
-  /// With constant counts the loops unroll.
-  @inline(__always)
-  private func eight(
-    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-    _ winners: UnsafeMutablePointer<Int32>, _ rowCount: Int, _ columnCount: Int
-  ) {
-    var best = eightLanes(x, start &* stride)
-    var won = SIMD8<Int32>(repeating: Int32(truncatingIfNeeded: start))
-    for h in 0..<rowCount {
-      for w in 0..<columnCount {
-        let cell = start &+ h &* width &+ w
-        let value = eightLanes(x, cell &* stride)
-        let wins = (value .> best) .| (value .!= value)
-        best.replace(with: value, where: wins)
-        won.replace(with: SIMD8(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
-      }
-    }
-    store(best, y, 0, past: past)
-    store(unsafeBitCast(won, to: SIMD8<Float>.self), asFloats(winners), 0, past: past)
-  }
-
-  func one(
-    _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-    _ winners: UnsafeMutablePointer<Int32>
-  ) {
-    var (best, won) = (x[start &* stride], start)
-    for h in rows {
-      for w in columns {
-        let cell = h &* width &+ w
-        let value = x[cell &* stride]
-        if value > best || value != value { (best, won) = (value, cell) }
-      }
-    }
-    y[0] = best
-    winners[0] = Int32(truncatingIfNeeded: won)
-  }
-
-  private var start: Int { rows.lowerBound &* width &+ columns.lowerBound }
-}
-
-/// The same memory, for stores that move bits.
-@inline(__always)
-private func asFloats(_ p: UnsafeMutablePointer<Int32>) -> UnsafeMutablePointer<Float> {
-  UnsafeMutableRawPointer(p).assumingMemoryBound(to: Float.self)
 }
