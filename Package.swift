@@ -17,13 +17,15 @@ let package = Package(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .target(name: "COpenBLAS"),
     .target(name: "CParallel"),
+    .systemLibrary(name: "CStream"),
 
     // Floors 1 and 2.
     .target(name: "ScrlBase", dependencies: ["CParallel"]),
     .target(name: "ScrlTensor", dependencies: ["ScrlBase"]),
 
     // Floor 3: the compute seam with the OpenBLAS reference.
-    .target(name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS"]),
+    .target(
+      name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS", "CStream"]),
 
     // Floor 4.
     .target(name: "ScrlAutograd", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"]),
@@ -65,6 +67,9 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "TestReference"],
       path: "Tests/Support"),
+    .executableTarget(  // not shipped: times the kernels
+      name: "KernelBench", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"],
+      path: "Tests/KernelBench"),
     .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
     .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
     .testTarget(name: "ScrlAutogradTests", dependencies: ["ScrlAutograd", "TestSupport"]),

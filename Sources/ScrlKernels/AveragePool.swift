@@ -15,6 +15,12 @@ extension Engine {
     let factor = 1 / Float(shape.cells)
     workers.run(shape.images * shape.blocks) { panel in
       let (x, y) = (x + panel * shape.cells * block, y + panel * block)
+      if block == laneCount {
+        var sum = Lanes()
+        for cell in 0..<shape.cells { sum += lanes(x, cell &* block) }
+        store(sum * factor, y, 0)
+        return
+      }
       y.update(repeating: 0, count: block)
       for cell in 0..<shape.cells {
         let row = x + cell &* block

@@ -11,6 +11,11 @@ extension Engine {
   package func batchNorm(
     _ x: Tensor, scale: Tensor, shift: Tensor, epsilon: Float, relu: Bool
   ) throws(ScrlError) -> (y: Tensor, statistics: BatchStatistics) {
+    let shape = try x.rowsShape("batch_norm")
+    if let panels = Panels(shape, operands: 1) {
+      return try batchNorm(
+        x, panels, shape, scale: scale, shift: shift, epsilon: epsilon, relu: relu)
+    }
     let moments = try batchNormMoments(x)
     let statistics = try BatchStatistics(moments: moments, epsilon: epsilon)
     let y = try batchNormApply(x, statistics: statistics, scale: scale, shift: shift, relu: relu)
@@ -21,12 +26,19 @@ extension Engine {
     _ dy: Tensor, x: Tensor, statistics: BatchStatistics, scale: Tensor, shift: Tensor,
     relu: Bool, into dScale: Tensor, _ dShift: Tensor
   ) throws(ScrlError) -> Tensor {
-    let sums = try batchNormBackwardSums(
-      dy, x: x, statistics: statistics, scale: scale, shift: shift, relu: relu)
-    try expectCount("batch_norm_backward", "dScale", dScale, sums.dScale.count)
-    try expectCount("batch_norm_backward", "dShift", dShift, sums.dShift.count)
-    let dx = try batchNormBackwardApply(
-      dy, x: x, statistics: statistics, sums: sums, scale: scale, shift: shift, relu: relu)
+    let operation = "batch_norm_backward"
+    let (dx, sums): (Tensor, BatchGradientSums)
+    if let panels = Panels(try x.rowsShape(operation), operands: 2) {
+      (dx, sums) = try batchNormBackward(
+        dy, x, panels, statistics: statistics, scale: scale, shift: shift, relu: relu)
+    } else {
+      sums = try batchNormBackwardSums(
+        dy, x: x, statistics: statistics, scale: scale, shift: shift, relu: relu)
+      dx = try batchNormBackwardApply(
+        dy, x: x, statistics: statistics, sums: sums, scale: scale, shift: shift, relu: relu)
+    }
+    try expectCount(operation, "dScale", dScale, sums.dScale.count)
+    try expectCount(operation, "dShift", dShift, sums.dShift.count)
     for c in sums.dScale.indices {
       dScale.pointer[c] += Float(sums.dScale[c])
       dShift.pointer[c] += Float(sums.dShift[c])
@@ -37,6 +49,9 @@ extension Engine {
   package func batchNormMoments(_ x: Tensor) throws(ScrlError) -> BatchMoments {
     let shape = try x.rowsShape("batch_norm")
     let source = x.pointer
+    if let panels = Panels(shape, operands: 1) {
+      return try moments(x, panels, shape)
+    }
     let (sum, squareSum) = try sumOverRows(shape) { offset, _, rows, sum, square in
       addMoments(source + offset, rows, shape.block, sum, square)
     }
@@ -51,6 +66,10 @@ extension Engine {
     let channels = try NormChannels("batch_norm", shape, statistics, scale, shift)
     let y = try Tensor(uninitialized: x.shape, layout: x.layout)
     let (from, to) = (x.pointer, y.pointer)
+    if let panels = Panels(shape, operands: 1) {
+      panels.normalize(panels.groups, x, channels, relu, into: y, workers)
+      return y
+    }
     let chunks = RowChunks(shape)
     workers.run(chunks.count) { index in
       let (offset, rows, channel) = chunks[index]
@@ -65,13 +84,17 @@ extension Engine {
     try expectSame("batch_norm_backward", x, dy)
     let shape = try x.rowsShape("batch_norm_backward")
     let channels = try NormChannels("batch_norm_backward", shape, statistics, scale, shift)
+    if let panels = Panels(shape, operands: 2) {
+      var sums = BatchGradientSums(zeros: shape.channels)
+      try panels.addGradients(panels.groups, dy, x, channels, relu, into: &sums, workers)
+      return sums
+    }
     let (gradient, source) = (dy.pointer, x.pointer)
     var (dShift, dScale) = try sumOverRows(shape) { offset, channel, rows, sum, product in
       channels.addGradients(
         gradient + offset, source + offset, rows, channel, relu, sum, product)
     }
-    let inverse = statistics.inverseDeviation.pointer
-    for c in dScale.indices { dScale[c] *= Double(inverse[c]) }
+    channels.finishSums(&dScale, 0..<shape.channels)
     return BatchGradientSums(dShift: dShift, dScale: dScale)
   }
 
@@ -83,16 +106,14 @@ extension Engine {
     try expectSame(operation, x, dy)
     let shape = try x.rowsShape(operation)
     let channels = try NormChannels(operation, shape, statistics, scale, shift)
-    guard sums.dShift.count == shape.channels, sums.dScale.count == shape.channels,
-      statistics.count > 0
-    else {
-      throw ScrlError(
-        .shape,
-        "\(operation): got sums of \(sums.dShift.count) channels over \(statistics.count) rows · "
-          + "expected \(shape.channels) channels of batch statistics")
-    }
-    let slopes = try channels.slopes(sums, rows: statistics.count)
+    try expectSums(operation, sums, statistics, channels: shape.channels)
+    let slopes = try Tensor(uninitialized: [shape.channels, 2])
+    channels.setSlopes(slopes, 0..<shape.channels, sums, rows: statistics.count)
     let dx = try Tensor(uninitialized: x.shape, layout: x.layout)
+    if let panels = Panels(shape, operands: 2) {
+      panels.gradients(panels.groups, dy, x, channels, slopes, relu, into: dx, workers)
+      return dx
+    }
     let (gradient, source, to) = (dy.pointer, x.pointer, dx.pointer)
     let chunks = RowChunks(shape)
     workers.run(chunks.count) { index in
@@ -134,5 +155,17 @@ extension Engine {
       }
     }
     return (first, second)
+  }
+}
+
+/// Sums over a batch, of as many channels: running statistics have no rows.
+func expectSums(
+  _ operation: String, _ sums: BatchGradientSums, _ statistics: BatchStatistics, channels: Int
+) throws(ScrlError) {
+  guard sums.dShift.count == channels, sums.dScale.count == channels, statistics.count > 0 else {
+    throw ScrlError(
+      .shape,
+      "\(operation): got sums of \(sums.dShift.count) channels over \(statistics.count) rows · "
+        + "expected \(channels) channels of batch statistics")
   }
 }

@@ -9,6 +9,7 @@ struct NormChannels {
   let mean: UnsafePointer<Float>
   let factor: Tensor  // (C), scale·inv
   private let inverse: UnsafePointer<Float>
+  private let scale: UnsafePointer<Float>
   let shift: UnsafePointer<Float>
   let width: Int
 
@@ -16,19 +17,30 @@ struct NormChannels {
     _ operation: String, _ shape: ActivationShape, _ statistics: BatchStatistics, _ scale: Tensor,
     _ shift: Tensor
   ) throws(ScrlError) {
+    try self.init(unprepared: operation, shape, statistics, scale, shift)
+    prepare(0..<shape.channels)
+  }
+
+  /// Of statistics that are still to be computed: each channel waits for `prepare`.
+  init(
+    unprepared operation: String, _ shape: ActivationShape, _ statistics: BatchStatistics,
+    _ scale: Tensor, _ shift: Tensor
+  ) throws(ScrlError) {
     try expectCount(operation, "mean", statistics.mean, shape.channels)
     try expectCount(
       operation, "inverse deviation", statistics.inverseDeviation, shape.channels)
     try expectCount(operation, "scale", scale, shape.channels)
     try expectCount(operation, "shift", shift, shape.channels)
     factor = try Tensor(uninitialized: [shape.channels])
-    for c in 0..<shape.channels {
-      factor.pointer[c] = scale.pointer[c] * statistics.inverseDeviation.pointer[c]
-    }
     mean = UnsafePointer(statistics.mean.pointer)
     inverse = UnsafePointer(statistics.inverseDeviation.pointer)
+    self.scale = UnsafePointer(scale.pointer)
     self.shift = UnsafePointer(shift.pointer)
     width = shape.block
+  }
+
+  func prepare(_ channels: Range<Int>) {
+    for c in channels { factor.pointer[c] = scale[c] * inverse[c] }
   }
 
   func normalize(
@@ -50,15 +62,20 @@ struct NormChannels {
   }
 
   /// Per block: b times scale·inv·Σg/M, then b times scale·inv²·Σ(g·x̂)/M.
-  func slopes(_ sums: BatchGradientSums, rows: Int) throws(ScrlError) -> Tensor {
-    let result = try Tensor(uninitialized: [sums.dShift.count, 2])
-    for c in sums.dShift.indices {
+  func setSlopes(
+    _ slopes: Tensor, _ channels: Range<Int>, _ sums: BatchGradientSums, rows: Int
+  ) {
+    for c in channels {
       let place = c / width * width * 2 + c % width
       let factor = Double(factor.pointer[c]) / Double(rows)
-      result.pointer[place] = Float(factor * sums.dShift[c])
-      result.pointer[place + width] = Float(factor * Double(inverse[c]) * sums.dScale[c])
+      slopes.pointer[place] = Float(factor * sums.dShift[c])
+      slopes.pointer[place + width] = Float(factor * Double(inverse[c]) * sums.dScale[c])
     }
-    return result
+  }
+
+  /// Σ(g·x̂) from Σ(g·(x − mean)).
+  func finishSums(_ dScale: inout [Double], _ channels: Range<Int>) {
+    for c in channels { dScale[c] *= Double(inverse[c]) }
   }
 
   /// dx = scale·inv·g − slopes₀ − slopes₁·(x − mean).
@@ -82,45 +99,5 @@ struct NormChannels {
         }
       }
     }
-  }
-}
-
-extension BatchStatistics {
-  /// Of a batch, over all machines. The variance is the biased one.
-  package init(moments: BatchMoments, epsilon: Float) throws(ScrlError) {
-    let channels = moments.sum.count
-    guard moments.count > 0, channels > 0, moments.squareSum.count == channels else {
-      throw ScrlError(
-        .shape,
-        "batch_norm: got moments of \(moments.count) rows, \(channels) channels · expected more "
-          + "than none")
-    }
-    let mean = try Tensor(uninitialized: [channels])
-    let variance = try Tensor(uninitialized: [channels])
-    let inverse = try Tensor(uninitialized: [channels])
-    let rows = Double(moments.count)
-    for c in 0..<channels {
-      let m = moments.sum[c] / rows
-      let v = max(moments.squareSum[c] / rows - m * m, 0)
-      mean.pointer[c] = Float(m)
-      variance.pointer[c] = Float(v)
-      inverse.pointer[c] = Float(1 / (v + Double(epsilon)).squareRoot())
-    }
-    self.init(mean: mean, inverseDeviation: inverse, variance: variance, count: moments.count)
-  }
-
-  /// Of the running averages, for inference: count 0, no backward.
-  package init(
-    runningMean: Tensor, runningVariance: Tensor, epsilon: Float
-  ) throws(ScrlError) {
-    try expectCount("batch_norm", "running variance", runningVariance, runningMean.count)
-    let inverse = try Tensor(uninitialized: [runningMean.count])
-    for c in 0..<runningMean.count {
-      let v = max(Double(runningVariance.pointer[c]), 0)
-      inverse.pointer[c] = Float(1 / (v + Double(epsilon)).squareRoot())
-    }
-    self.init(
-      mean: try runningMean.copied(), inverseDeviation: inverse,
-      variance: try runningVariance.copied(), count: 0)
   }
 }

@@ -68,8 +68,21 @@ private func windowCount(
 
 /// For every output element of a max pooling, the input cell (h·W + w) that won.
 package struct PoolWinners: Sendable {
-  package let cells: [Int32]  // in the memory order of y
   package let outputShape: ActivationShape
+  let geometry: PoolGeometry
+  private let memory: Tensor  // recycled as tensors are: fresh pages would cost more than the pass
+
+  /// For the maker to fill.
+  init(uninitialized shape: ActivationShape, _ geometry: PoolGeometry) throws(ScrlError) {
+    outputShape = shape
+    self.geometry = geometry
+    memory = try Tensor(uninitialized: [shape.count])
+  }
+
+  /// In the memory order of y.
+  var cells: UnsafeMutablePointer<Int32> {
+    UnsafeMutableRawPointer(memory.pointer).bindMemory(to: Int32.self, capacity: memory.count)
+  }
 }
 
 /// One box of one image, in input pixels (not yet multiplied by the spatial scale).

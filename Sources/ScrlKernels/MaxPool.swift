@@ -1,5 +1,6 @@
 // Max pooling over k×k windows. Ties: the first cell in row order wins; NaN wins over numbers.
-// Letters: N images, C channels in blocks of b, H×W input cells.
+// Letters: N images, C channels in blocks of b, H×W input cells. Not here: one
+// window's loops (PoolWindow), the gradient (MaxPoolBackward).
 
 import ScrlBase
 import ScrlTensor
@@ -19,45 +20,14 @@ extension Engine {
       ],
       layout: x.layout)
     let output = try y.rowsShape("max_pool")
-    let workers = self.workers
-    let cells = [Int32](unsafeUninitializedCapacity: output.count) { buffer, count in
-      count = output.count
-      guard let winners = buffer.baseAddress else { return }
-      workers.run(output.images * output.blocks * output.height) { line in
-        poolLine(x.pointer, y.pointer, winners, input, output, g, line)
-      }
+    let winners = try PoolWinners(uninitialized: output, g)
+    let (from, to, cells) = (x.pointer, y.pointer, winners.cells)
+    let past = goesPastCaches(output.count, block: output.block)
+    workers.run(output.images * output.blocks * output.height) { line in
+      poolLine(from, to, cells, input, output, g, line, past: past)
+      endStores(past: past)
     }
-    return (y, PoolWinners(cells: cells, outputShape: output))
-  }
-
-  package func maxPoolBackward(
-    _ dy: Tensor, winners: PoolWinners, inputHeight: Int, inputWidth: Int
-  ) throws(ScrlError) -> Tensor {
-    let output = winners.outputShape
-    guard dy.shape == [output.images, output.channels, output.height, output.width],
-      dy.layout == .blocked(output.block), inputHeight > 0, inputWidth > 0
-    else {
-      throw ScrlError(
-        .shape,
-        "max_pool_backward: got \(dy.shape) \(dy.layout), input \(inputHeight)×\(inputWidth) · "
-          + "expected \(output)")
-    }
-    let dx = try Tensor(
-      uninitialized: [output.images, output.channels, inputHeight, inputWidth], layout: dy.layout)
-    let (block, cells) = (output.block, inputHeight * inputWidth)
-    let (from, to) = (dy.pointer, dx.pointer)
-    winners.cells.withUnsafeBufferPointer { won in
-      guard let won = won.baseAddress else { return }
-      workers.run(output.images * output.blocks) { panel in
-        let to = to + panel * cells * block
-        to.update(repeating: 0, count: cells * block)
-        for cell in panel * output.cells..<(panel + 1) * output.cells {
-          let start = cell &* block
-          for c in 0..<block { to[Int(won[start &+ c]) &* block &+ c] += from[start &+ c] }
-        }
-      }
-    }
-    return dx
+    return (y, winners)
   }
 }
 
@@ -65,67 +35,31 @@ extension Engine {
 private func poolLine(
   _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
   _ winners: UnsafeMutablePointer<Int32>, _ input: ActivationShape, _ output: ActivationShape,
-  _ g: PoolGeometry, _ line: Int
+  _ g: PoolGeometry, _ line: Int, past: Bool
 ) {
   let (panel, row) = line.quotientAndRemainder(dividingBy: output.height)
-  let (block, width) = (input.block, input.width)
+  let block = input.block
   let x = x + panel * input.cells * block
   let top = row * g.stride - g.padding
-  let rows = max(top, 0)..<min(top + g.kernel, input.height)
   for column in 0..<output.width {
     let left = column * g.stride - g.padding
-    let columns = max(left, 0)..<min(left + g.kernel, width)
+    let window = PoolWindow(
+      rows: max(top, 0)..<min(top + g.kernel, input.height),
+      columns: max(left, 0)..<min(left + g.kernel, input.width), width: input.width, stride: block,
+      past: past)
     let out = (line &* output.width &+ column) &* block
     var c = 0
     while c < block {
       if c &+ 16 <= block {
-        poolSixteen(x + c, y + out + c, winners + out + c, rows, columns, width, block)
+        window.sixteen(x + c, y + out + c, winners + out + c)
         c &+= 16
+      } else if c &+ 8 <= block {
+        window.eight(x + c, y + out + c, winners + out + c)
+        c &+= 8
       } else {
-        poolOne(x + c, y + out + c, winners + out + c, rows, columns, width, block)
+        window.one(x + c, y + out + c, winners + out + c)
         c &+= 1
       }
     }
   }
-}
-
-/// Sixteen channels of one window. `stride`: floats from one cell to the next.
-private func poolSixteen(
-  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-  _ winners: UnsafeMutablePointer<Int32>, _ rows: Range<Int>, _ columns: Range<Int>,
-  _ width: Int, _ stride: Int
-) {
-  let raw = UnsafeRawPointer(x)
-  let start = rows.lowerBound &* width &+ columns.lowerBound
-  var best = raw.loadUnaligned(fromByteOffset: start &* stride &* 4, as: SIMD16<Float>.self)
-  var won = SIMD16<Int32>(repeating: Int32(truncatingIfNeeded: start))
-  for h in rows {
-    for w in columns {
-      let cell = h &* width &+ w
-      let value = raw.loadUnaligned(fromByteOffset: cell &* stride &* 4, as: SIMD16<Float>.self)
-      let wins = (value .> best) .| (value .!= value)
-      best.replace(with: value, where: wins)
-      won.replace(with: SIMD16(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
-    }
-  }
-  UnsafeMutableRawPointer(y).storeBytes(of: best, as: SIMD16<Float>.self)
-  UnsafeMutableRawPointer(winners).storeBytes(of: won, as: SIMD16<Int32>.self)
-}
-
-private func poolOne(
-  _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-  _ winners: UnsafeMutablePointer<Int32>, _ rows: Range<Int>, _ columns: Range<Int>,
-  _ width: Int, _ stride: Int
-) {
-  let start = rows.lowerBound &* width &+ columns.lowerBound
-  var (best, won) = (x[start &* stride], start)
-  for h in rows {
-    for w in columns {
-      let cell = h &* width &+ w
-      let value = x[cell &* stride]
-      if value > best || value != value { (best, won) = (value, cell) }
-    }
-  }
-  y[0] = best
-  winners[0] = Int32(truncatingIfNeeded: won)
 }

@@ -22,17 +22,13 @@ extension Engine {
       for channelBlock in 0..<shape.blocks {
         let x = from + shape.offset(image: boxes[k].image, block: channelBlock, cell: 0)
         let y = to + (k * shape.blocks + channelBlock) * outputCells * block
-        y.update(repeating: 0, count: outputCells * block)
-        bins.forEachWeight { output, cell, weight in
-          let (x, y) = (x + cell &* block, y + output &* block)
-          for c in 0..<block { y[c] = y[c].addingProduct(weight, x[c]) }
-        }
+        bins.gather(x, block, into: y)
       }
     }
     return result
   }
 
-  /// A task owns one block of one image's dx and adds the image's boxes in their order.
+  /// A task owns some blocks of one image's dx and adds the image's boxes in their order.
   package func roiAlignBackward(
     _ dy: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions, like shape: ActivationShape
   ) throws(ScrlError) -> Tensor {
@@ -54,15 +50,22 @@ extension Engine {
     let outputCells = options.outputHeight * options.outputWidth
     var boxesOfImage = [[Int]](repeating: [], count: shape.images)
     for (k, box) in boxes.enumerated() { boxesOfImage[box.image].append(k) }
-    workers.run(shape.images * shape.blocks) { panel in
-      let (image, channelBlock) = panel.quotientAndRemainder(dividingBy: shape.blocks)
-      let dx = to + panel * shape.cells * block
-      dx.update(repeating: 0, count: shape.cells * block)
+    let run = max(1, 32_768 / (shape.cells * block))  // blocks of one task
+    let runs = (shape.blocks + run - 1) / run
+    workers.run(shape.images * runs) { task in
+      let image = task / runs
+      let first = task % runs * run
+      let channelBlocks = first..<min(first + run, shape.blocks)
+      let dx = to + image * shape.blocks * shape.cells * block
+      (dx + first * shape.cells * block).update(
+        repeating: 0, count: channelBlocks.count * shape.cells * block)
       for k in boxesOfImage[image] {
-        let dy = from + (k * shape.blocks + channelBlock) * outputCells * block
-        BoxBins(boxes[k], options, shape).forEachWeight { output, cell, weight in
-          let (dx, dy) = (dx + cell &* block, dy + output &* block)
-          for c in 0..<block { dx[c] = dx[c].addingProduct(weight, dy[c]) }
+        let bins = BoxBins(boxes[k], options, shape)
+        let dy = from + k * shape.blocks * outputCells * block
+        for channelBlock in channelBlocks {
+          bins.scatter(
+            dy + channelBlock * outputCells * block, block,
+            into: dx + channelBlock * shape.cells * block)
         }
       }
     }

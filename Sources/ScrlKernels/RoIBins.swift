@@ -5,30 +5,94 @@
 import ScrlBase
 import ScrlTensor
 
-/// Sampling weights of one box, both axes. Weights include the division by the sample count.
+/// Sampling weights of one box: for every output cell the input cells it reads, in a fixed order.
+/// Weights include the division by the sample count.
 struct BoxBins {
-  private let rows, columns: AxisBins
-  private let width: Int  // W
+  private let starts: [Int]  // of each output cell's weights, and the end
+  private let weights: [(cell: Int, weight: Float)]
 
   init(_ box: RegionBox, _ options: RoIAlignOptions, _ shape: ActivationShape) {
-    rows = AxisBins(box.y0, box.y1, options.outputHeight, options, extent: shape.height)
-    columns = AxisBins(box.x0, box.x1, options.outputWidth, options, extent: shape.width)
-    width = shape.width
-  }
-
-  /// Calls body(output cell, input cell, weight) in a fixed order.
-  @inline(__always)
-  func forEachWeight(_ body: (Int, Int, Float) -> Void) {
+    let rows = AxisBins(box.y0, box.y1, options.outputHeight, options, extent: shape.height)
+    let columns = AxisBins(box.x0, box.x1, options.outputWidth, options, extent: shape.width)
+    var (starts, weights) = ([0], [(cell: Int, weight: Float)]())
     for row in 0..<rows.count {
       for column in 0..<columns.count {
         for y in rows.cells(row) {
           for x in columns.cells(column) {
             let weight = Float(rows.weight(row, y) * columns.weight(column, x))
-            body(row &* columns.count &+ column, y &* width &+ x, weight)
+            weights.append((y * shape.width + x, weight))
           }
         }
+        starts.append(weights.count)
       }
     }
+    (self.starts, self.weights) = (starts, weights)
+  }
+
+  /// y (cells, b) = this box's cells of one panel x (H·W, b).
+  func gather(
+    _ x: UnsafePointer<Float>, _ block: Int, into y: UnsafeMutablePointer<Float>
+  ) {
+    forEachOutput { output, weights in
+      let y = y + output &* block
+      if block == laneCount {
+        var sum = Lanes()
+        for (cell, weight) in weights {
+          sum = sum.addingProduct(Lanes(repeating: weight), lanes(x, cell &* block))
+        }
+        store(sum, y, 0)
+      } else if block == 8 {
+        var sum = SIMD8<Float>()
+        for (cell, weight) in weights {
+          sum = sum.addingProduct(SIMD8(repeating: weight), eightLanes(x, cell &* block))
+        }
+        store(sum, y, 0)
+      } else {
+        y.update(repeating: 0, count: block)
+        for (cell, weight) in weights { addProduct(weight, x + cell &* block, block, to: y) }
+      }
+    }
+  }
+
+  /// dx += the adjoint of `gather`.
+  func scatter(
+    _ dy: UnsafePointer<Float>, _ block: Int, into dx: UnsafeMutablePointer<Float>
+  ) {
+    forEachOutput { output, weights in
+      let dy = dy + output &* block
+      for (cell, weight) in weights { addProduct(weight, dy, block, to: dx + cell &* block) }
+    }
+  }
+
+  @inline(__always)
+  private func forEachOutput(
+    _ body: (Int, UnsafeBufferPointer<(cell: Int, weight: Float)>) -> Void
+  ) {
+    weights.withUnsafeBufferPointer { all in
+      for output in 0..<starts.count - 1 {
+        body(output, UnsafeBufferPointer(rebasing: all[starts[output]..<starts[output + 1]]))
+      }
+    }
+  }
+}
+
+/// y += weight·x over b channels.
+@inline(__always)
+private func addProduct(
+  _ weight: Float, _ x: UnsafePointer<Float>, _ block: Int, to y: UnsafeMutablePointer<Float>
+) {
+  var c = 0
+  while c &+ laneCount <= block {
+    store(lanes(y, c).addingProduct(Lanes(repeating: weight), lanes(x, c)), y, c)
+    c &+= laneCount
+  }
+  if c &+ 8 <= block {
+    store(eightLanes(y, c).addingProduct(SIMD8(repeating: weight), eightLanes(x, c)), y, c)
+    c &+= 8
+  }
+  while c < block {
+    y[c] = y[c].addingProduct(weight, x[c])
+    c &+= 1
   }
 }
 

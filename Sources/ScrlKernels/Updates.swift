@@ -22,16 +22,14 @@ package func squaredNorm(
   return sum
 }
 
-/// Eight running sums: one alone would wait for each addition.
+/// Sixteen running sums: one alone would wait for each addition.
 private func squareSum(_ x: UnsafePointer<Float>, _ count: Int) -> Double {
-  var sums = SIMD8<Double>()
+  var sums = WideLanes()
   var i = 0
-  while i &+ 8 <= count {
-    for lane in 0..<8 {
-      let value = Double(x[i &+ lane])
-      sums[lane] += value * value
-    }
-    i &+= 8
+  while i &+ laneCount <= count {
+    let value = widened(lanes(x, i))
+    sums.addProduct(value, value)
+    i &+= laneCount
   }
   var sum = sums.sum()
   while i < count {

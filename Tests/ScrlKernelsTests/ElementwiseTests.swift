@@ -7,17 +7,20 @@ import Testing
 
 @testable import ScrlKernels
 
-// 3 images, 34 channels (blocks of 34 and 17: sixteen at a time and one over), 5×4 cells.
-private let shape = [3, 34, 5, 4]
-private let count = 3 * 34 * 5 * 4
+// 3 images, 48 channels (blocks of 48 and 12: sixteen, eight and one at a time;
+// 16 and 8; 3), 5×4 cells.
+private let channels = 48
+private let shape = [3, channels, 5, 4]
+private let count = 3 * channels * 5 * 4
 
-private func channel(_ i: Int) -> Int { i / 20 % 34 }
+private func channel(_ i: Int) -> Int { i / 20 % channels }
 
 /// Float64 batch normalisation in plain order; also what finite differences are taken of.
 private func normalized(
   _ x: [Double], _ scale: [Float], _ shift: [Float], relu: Bool
 ) -> [Double] {
-  var (sum, square) = ([Double](repeating: 0, count: 34), [Double](repeating: 0, count: 34))
+  var sum = [Double](repeating: 0, count: channels)
+  var square = sum
   for i in x.indices { sum[channel(i)] += x[i] / 60 }
   for i in x.indices {
     let centred = x[i] - sum[channel(i)]
@@ -30,14 +33,14 @@ private func normalized(
   }
 }
 
-@Test("batch normalisation equals its definition", arguments: [34, 17, 2], [true, false])
+@Test("batch normalisation equals its definition", arguments: [48, 16, 12, 8, 3], [true, false])
 func batchNormDefinition(block: Int, relu: Bool) throws {
   let engine = try OpenBLASEngine(workers: Workers(2))
   let x = numbers(count).map { $0 * 3 + 5 }
-  let (scale, shift) = (numbers(34, tag: 1), numbers(34, tag: 2))
+  let (scale, shift) = (numbers(channels, tag: 1), numbers(channels, tag: 2))
   let y = try engine.batchNorm(
-    try activation(x, shape, block: block), scale: try Tensor(scale, shape: [34]),
-    shift: try Tensor(shift, shape: [34]), epsilon: 1e-5, relu: relu
+    try activation(x, shape, block: block), scale: try Tensor(scale, shape: [channels]),
+    shift: try Tensor(shift, shape: [channels]), epsilon: 1e-5, relu: relu
   ).y
   // x − mean loses |mean|·2⁻²⁴ ≈ 3e-7, times scale·inv ≤ 1; a few roundings of values ≤ 3.
   expectClose(
@@ -45,20 +48,20 @@ func batchNormDefinition(block: Int, relu: Bool) throws {
 }
 
 @Test(
-  "batch normalisation's gradient equals finite differences", arguments: [34, 17],
+  "batch normalisation's gradient equals finite differences", arguments: [48, 16, 12, 8],
   [true, false])
 func batchNormFiniteDifference(block: Int, relu: Bool) throws {
   let engine = try OpenBLASEngine(workers: Workers(2))
   let (x, dy) = (numbers(count), numbers(count, tag: 3))
-  let (scale, shift) = (numbers(34, tag: 1), numbers(34, tag: 2))
-  let (s, b) = (try Tensor(scale, shape: [34]), try Tensor(shift, shape: [34]))
+  let (scale, shift) = (numbers(channels, tag: 1), numbers(channels, tag: 2))
+  let (s, b) = (try Tensor(scale, shape: [channels]), try Tensor(shift, shape: [channels]))
   let blocked = try activation(x, shape, block: block)
   let statistics = try engine.batchNorm(blocked, scale: s, shift: b, epsilon: 1e-5, relu: relu)
     .statistics
   let dx = try plainValues(
     try engine.batchNormBackward(
       try activation(dy, shape, block: block), x: blocked, statistics: statistics, scale: s,
-      shift: b, relu: relu, into: try Tensor(zeros: [34]), try Tensor(zeros: [34])))
+      shift: b, relu: relu, into: try Tensor(zeros: [channels]), try Tensor(zeros: [channels])))
   func loss(_ i: Int, _ step: Double) -> Double {
     var moved = x.map(Double.init)
     moved[i] += step
@@ -129,17 +132,17 @@ func accumulateDefinition() throws {
 
 @Test(
   "max pooling equals its definition; its gradient goes to the winner",
-  arguments: [(3, 2, 1), (2, 2, 0), (2, 1, 1), (3, 1, 1)], [34, 17])
+  arguments: [(3, 2, 1), (2, 2, 0), (2, 1, 1), (3, 1, 1)], [48, 16, 12, 8])
 func maxPoolDefinition(_ window: (kernel: Int, stride: Int, padding: Int), block: Int) throws {
   let engine = try OpenBLASEngine(workers: Workers(2))
   let g = try PoolGeometry(
     kernel: window.kernel, stride: window.stride, padding: window.padding)
   let x = numbers(count)
   let (h, w) = (try g.outputExtent(5), try g.outputExtent(4))
-  let dy = numbers(3 * 34 * h * w, tag: 1)
+  let dy = numbers(3 * channels * h * w, tag: 1)
   var want = [Float]()
   var gradient = [Double](repeating: 0, count: count)
-  for panel in 0..<3 * 34 {
+  for panel in 0..<3 * channels {
     for cell in 0..<h * w {
       let (top, left) = (cell / w * g.stride - g.padding, cell % w * g.stride - g.padding)
       var best = -1
@@ -172,17 +175,19 @@ func maxPoolNaN(channels: Int) throws {
   #expect(y.array[0].isNaN)
 }
 
-@Test("the global average is the mean and spreads its gradient evenly", arguments: [34, 17])
+@Test("the global average is the mean and spreads its gradient evenly", arguments: [48, 16, 12, 8])
 func globalAverageDefinition(block: Int) throws {
   let engine = try OpenBLASEngine(workers: Workers(2))
   let x = numbers(count)
   let blocked = try activation(x, shape, block: block)
-  let mean = (0..<102).map { p in x[p * 20..<p * 20 + 20].reduce(0.0) { $0 + Double($1) } / 20 }
+  let mean = (0..<3 * channels).map { p in
+    x[p * 20..<p * 20 + 20].reduce(0.0) { $0 + Double($1) } / 20
+  }
   // Twenty additions of values ≤ 1: 20·2⁻²⁴ ≈ 1e-6.
   expectClose(try engine.globalAveragePool(blocked).array, mean, absolute: 1e-6)
-  let dy = numbers(102, tag: 1)
+  let dy = numbers(3 * channels, tag: 1)
   let dx = try engine.globalAveragePoolBackward(
-    try Tensor(dy, shape: [3, 34]), like: try blocked.activationShape("test"))
+    try Tensor(dy, shape: [3, channels]), like: try blocked.activationShape("test"))
   expectClose(
     try plainValues(dx), (0..<count).map { Double(dy[$0 / 20]) / 20 }, relative: 2e-7)
 }
