@@ -17,6 +17,7 @@ let package = Package(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .target(name: "COpenBLAS"),
     .target(name: "CParallel"),
+    .target(name: "CDNN"),
 
     // Floors 1 and 2.
     .target(name: "ScrlBase", dependencies: ["CParallel"]),
@@ -25,8 +26,9 @@ let package = Package(
     // Floor 3: the compute seam with the OpenBLAS reference.
     .target(name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS"]),
 
-    // Floor 4.
+    // Floor 4: the tape · the fast engine, with the reference's file names.
     .target(name: "ScrlAutograd", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"]),
+    .target(name: "ScrlOneDNN", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "CDNN"]),
 
     // Floor 5.
     .target(
@@ -53,16 +55,19 @@ let package = Package(
     .target(
       name: "ScrlCAPI",
       dependencies: [
-        "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlNN", "ScrlImage", "ScrlStore",
-        "ScrlMethod", "ScrlEval",
+        "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlNN", "ScrlImage",
+        "ScrlStore", "ScrlMethod", "ScrlEval",
       ]),
 
     // Tests: one target per floor, and what they share.
     .target(
-      name: "TestSupport", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"],
+      name: "TestSupport", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN"],
       path: "Tests/Support"),
     .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
     .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
+    .testTarget(
+      name: "ScrlOneDNNTests",
+      dependencies: ["ScrlOneDNN", "ScrlKernels", "CDNN", "TestSupport"]),
     .testTarget(name: "ScrlAutogradTests", dependencies: ["ScrlAutograd", "TestSupport"]),
     .testTarget(name: "ScrlNNTests", dependencies: ["ScrlNN", "TestSupport"]),
     .testTarget(name: "ScrlImageTests", dependencies: ["ScrlImage", "TestSupport"]),
