@@ -18,6 +18,7 @@ let package = Package(
     .target(name: "COpenBLAS"),
     .target(name: "CParallel"),
     .systemLibrary(name: "CStream"),
+    .target(name: "CDNN"),
 
     // Floors 1 and 2.
     .target(name: "ScrlBase", dependencies: ["CParallel"]),
@@ -27,8 +28,9 @@ let package = Package(
     .target(
       name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS", "CStream"]),
 
-    // Floor 4.
+    // Floor 4: the tape · the fast engine, with the reference's file names.
     .target(name: "ScrlAutograd", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"]),
+    .target(name: "ScrlOneDNN", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "CDNN"]),
 
     // Floor 5.
     .target(
@@ -55,8 +57,8 @@ let package = Package(
     .target(
       name: "ScrlCAPI",
       dependencies: [
-        "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlNN", "ScrlImage", "ScrlStore",
-        "ScrlMethod", "ScrlEval",
+        "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlNN", "ScrlImage",
+        "ScrlStore", "ScrlMethod", "ScrlEval",
       ]),
 
     // Tests: one target per floor, and what they share.
@@ -65,13 +67,16 @@ let package = Package(
       path: "Tests/Reference"),
     .target(
       name: "TestSupport",
-      dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "TestReference"],
+      dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "TestReference"],
       path: "Tests/Support"),
     .executableTarget(  // not shipped: times the kernels
       name: "KernelBench", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"],
       path: "Tests/KernelBench"),
     .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
     .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
+    .testTarget(
+      name: "ScrlOneDNNTests",
+      dependencies: ["ScrlOneDNN", "ScrlKernels", "CDNN", "TestSupport"]),
     .testTarget(name: "ScrlAutogradTests", dependencies: ["ScrlAutograd", "TestSupport"]),
     .testTarget(name: "ScrlNNTests", dependencies: ["ScrlNN", "TestSupport"]),
     .testTarget(name: "ScrlImageTests", dependencies: ["ScrlImage", "TestSupport"]),
@@ -83,8 +88,8 @@ let package = Package(
     .executableTarget(
       name: "conformance",
       dependencies: [
-        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
-        "ScrlMethod", "TestReference",
+        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlAutograd", "ScrlNN",
+        "ScrlImage", "ScrlMethod", "TestReference",
       ],
       path: "Tests/Conformance", exclude: ["fixtures", "reference", "make_fixtures.py"]),
   ]

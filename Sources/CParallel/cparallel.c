@@ -30,9 +30,9 @@ static struct {
 static _Thread_local int inside;
 static atomic_ulong published;  // pool.round, readable while spinning
 
-static void take_tasks(void (*body)(void *, long), void *context, long count) {
+static void take_tasks(atomic_long *next, void (*body)(void *, long), void *context, long count) {
   for (;;) {
-    long i = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed);
+    long i = atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
     if (i >= count) return;
     body(context, i);
   }
@@ -54,7 +54,7 @@ static void *worker(void *argument) {
     long count = pool.count;
     pthread_mutex_unlock(&pool.lock);
     if (!mine) continue;
-    take_tasks(body, context, count);
+    take_tasks(&pool.next, body, context, count);
     pthread_mutex_lock(&pool.lock);
     if (--pool.running == 0) pthread_cond_signal(&pool.done);
     pthread_mutex_unlock(&pool.lock);
@@ -62,12 +62,18 @@ static void *worker(void *argument) {
   return NULL;
 }
 
-// Under pool.lock. The host's signals stay the host's: workers block them all.
+// The host's signals stay the host's: threads started in between block them all.
+static void block_signals(sigset_t *before) {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+// Under pool.lock.
 static void start_workers(int wanted) {
   if (wanted > MAX_WORKERS) wanted = MAX_WORKERS;
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  sigset_t before;
+  block_signals(&before);
   while (pool.started < wanted) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, worker, (void *)(long)pool.started) != 0) break;
@@ -81,9 +87,71 @@ static void run_alone(long count, void (*body)(void *, long), void *context) {
   for (long i = 0; i < count; i++) body(context, i);
 }
 
+// ---------------------------------------------------------------- another runtime's threads
+
+static _Atomic cparallel_region shared_region;
+static _Atomic pid_t region_owner;         // the process that ran the first region; 0: none yet
+static _Thread_local int team_size;        // of this thread's last team
+
+void cparallel_use(cparallel_region region) { atomic_store(&shared_region, region); }
+
+// NULL: our own pool. A forked child has the runtime's notes about threads, but not the threads.
+static cparallel_region usable_region(void) {
+  cparallel_region region = atomic_load(&shared_region);
+  if (!region) return NULL;
+  pid_t none = 0, self = getpid();
+  if (atomic_compare_exchange_strong(&region_owner, &none, self) || none == self) return region;
+  return NULL;
+}
+
+static void count_one(void *count) { atomic_fetch_add((atomic_int *)count, 1); }
+
+int cparallel_team(int threads) {
+  cparallel_region region = usable_region();
+  if (!region || threads <= 1 || inside) return 1;
+  sigset_t before;
+  atomic_int count = 0;
+  block_signals(&before);
+  region(count_one, &count, (unsigned)threads, 0);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  team_size = threads;
+  return atomic_load(&count);
+}
+
+struct loop {
+  atomic_long next;
+  long count;
+  void (*body)(void *, long);
+  void *context;
+};
+
+static void take_share(void *argument) {
+  struct loop *loop = argument;
+  inside = 1;
+  take_tasks(&loop->next, loop->body, loop->context, loop->count);
+  inside = 0;
+}
+
+// Always the whole team, even for few tasks: the runtime ends threads that a smaller one leaves
+// out, and would have to start them again.
+static void run_in_region(cparallel_region region, int threads, long count,
+                          void (*body)(void *, long), void *context) {
+  if (team_size != threads) cparallel_team(threads);
+  struct loop loop = {0, count, body, context};
+  region(take_share, &loop, (unsigned)threads, 0);
+}
+
+// ----------------------------------------------------------------
+
 void cparallel_run(int threads, long count, void (*body)(void *, long), void *context) {
   if (count <= 1 || threads <= 1 || inside) return run_alone(count, body, context);
   if (pthread_mutex_trylock(&pool.busy) != 0) return run_alone(count, body, context);
+  cparallel_region region = usable_region();
+  if (region) {
+    run_in_region(region, threads, count, body, context);
+    pthread_mutex_unlock(&pool.busy);
+    return;
+  }
   if (pool.owner != 0 && pool.owner != getpid()) {  // a forked child: the threads stayed behind
     pthread_mutex_unlock(&pool.busy);
     return run_alone(count, body, context);
@@ -104,7 +172,7 @@ void cparallel_run(int threads, long count, void (*body)(void *, long), void *co
   pthread_mutex_unlock(&pool.lock);
 
   inside = 1;
-  take_tasks(body, context, count);
+  take_tasks(&pool.next, body, context, count);
   inside = 0;
 
   pthread_mutex_lock(&pool.lock);

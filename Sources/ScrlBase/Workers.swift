@@ -38,6 +38,19 @@ package struct Workers: Sendable, Equatable {
     }
   }
 
+  /// Threads that a runtime's parallel region started by this thread really gets, for a backend
+  /// that divides its work by that number. See `shareThreads`.
+  package var team: Int { Int(cparallel_team(Int32(clamping: count))) }
+
+  /// Makes another runtime's threads the one pool of this process.
+  /// - Parameter region: its GOMP_parallel.
+  package static func shareThreads(_ region: @escaping Region) { cparallel_use(region) }
+
+  package typealias Region =
+    @convention(c) (
+      (@convention(c) (UnsafeMutableRawPointer?) -> Void)?, UnsafeMutableRawPointer?, UInt32, UInt32
+    ) -> Void
+
   private struct Body { let call: (Int) -> Void }
 }
 

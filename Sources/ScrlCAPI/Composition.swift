@@ -4,14 +4,30 @@ import CScrl
 import ScrlBase
 import ScrlKernels
 import ScrlMethod
+import ScrlOneDNN
 
-func makeEngine(threads: Int) throws(ScrlError) -> any Engine {
-  try OpenBLASEngine(workers: Workers(threads))
+/// The engine of operations that belong to no config.
+func makeEngine() throws(ScrlError) -> any Engine { try makeEngine(Config()) }
+
+/// - Throws: `.unsupported` with the reason when the backend that is asked for cannot be used.
+func makeEngine(_ config: Config) throws(ScrlError) -> any Engine {
+  let workers = Workers(config.threads)
+  switch config.backend {
+  case .openblas: return try OpenBLASEngine(workers: workers)
+  case .onednn: return try OneDNNEngine(workers: workers)
+  case .auto:
+    // In a forked child oneDNN may be out of use; the reference works there.
+    if let engine = try? OneDNNEngine(workers: workers) { return engine }
+    return try OpenBLASEngine(workers: workers)
+  }
 }
 
 /// The facts of scrl_build_info(), as JSON.
 func buildInfo() -> String {
   let core = (try? OpenBLASEngine(workers: Workers(1)))?.core
+  let dnn = try? OneDNNEngine.version()
+  let backends = [core == nil ? nil : "\"openblas\"", dnn == nil ? nil : "\"onednn\""]
+    .compactMap { $0 }.joined(separator: ", ")
   #if arch(x86_64)
     let architecture = "x86_64"
   #elseif arch(arm64)
@@ -19,8 +35,8 @@ func buildInfo() -> String {
   #else
     let architecture = "other"
   #endif
-  return "{\"version\": \"\(libraryVersion)\", \"abi\": \(SCRL_ABI), \"backends\": [\"openblas\"], "
-    + "\"blas\": \"\(core == nil ? "missing" : "OpenBLAS")\", \"blas_core\": \"\(core ?? "")\", "
+  return "{\"version\": \"\(libraryVersion)\", \"abi\": \(SCRL_ABI), \"backends\": [\(backends)], "
+    + "\"blas\": \"\(core == nil ? "missing" : "OpenBLAS")\", \"blas_core\": \"\(core ?? "")\", \"onednn\": \"\(dnn ?? "")\", "
     + "\"architecture\": \"\(architecture)\", \"simd\": \"\(instructionSet())\", "
     + "\"cpus\": \(Workers.available)}"
 }

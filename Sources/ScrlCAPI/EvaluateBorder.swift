@@ -115,7 +115,7 @@ public func scrl_evaluate_linear(
       let backbone = handle.backbone
       let made = try evaluateLinear(
         backbone, train: learnt, test: tested, request.options,
-        engine: try makeEngine(threads: backbone.config.threads), listener: request.listener)
+        engine: try makeEngine(backbone.config), listener: request.listener)
       try put(made, report)
     }
   }
@@ -136,7 +136,7 @@ public func scrl_evaluate_linear_on(
     let tested = hasTest ? try rows(test_features, test_labels, "test") : nil
     let made = try evaluateLinear(
       features: learnt.features, labels: learnt.labels, test: tested, request.options,
-      engine: try makeEngine(threads: 0), listener: request.listener)
+      engine: try makeEngine(), listener: request.listener)
     try put(made, report)
   }
 }

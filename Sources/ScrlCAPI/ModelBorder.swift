@@ -32,7 +32,7 @@ public func scrl_model_new(
   border { () throws(ScrlError) in
     let out = try result(model, "model_new")
     let chosen = try checkedConfig(config)
-    let backbone = try Backbone(chosen, engine: try makeEngine(threads: chosen.threads))
+    let backbone = try Backbone(chosen, engine: try makeEngine(chosen))
     out.pointee = Registry.shared.add(ModelHandle(backbone))
   }
 }
@@ -44,7 +44,7 @@ public func scrl_model_load(
   border { () throws(ScrlError) in
     let out = try result(model, "model_load")
     let backbone = try Backbone.load(
-      try text(path, "model_load: path"), makeEngine: makeEngine(threads:))
+      try text(path, "model_load: path"), makeEngine: makeEngine)
     out.pointee = Registry.shared.add(ModelHandle(backbone))
   }
 }

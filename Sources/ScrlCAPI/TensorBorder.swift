@@ -119,7 +119,7 @@ public func scrl_roi_align(
     let boxes = try regions(boxes, box_count, images: plain.shape[0], "roi_align")
     let out = try result(pooled, "roi_align")
     guard !boxes.isEmpty else { return }
-    let engine = try makeEngine(threads: 0)
+    let engine = try makeEngine()
     let x = try plain.blocked(plain.shape[1], workers: engine.workers)
     let y = try engine.roiAlign(x, boxes: boxes, options)
     try copyOut(try y.plain(workers: engine.workers), out, capacity, "roi_align")
@@ -148,7 +148,7 @@ public func scrl_roi_align_backward(
     let shape = ActivationShape(
       images: extents[0], channels: extents[1], height: extents[2], width: extents[3],
       block: extents[1])
-    let engine = try makeEngine(threads: 0)
+    let engine = try makeEngine()
     guard !boxes.isEmpty else {
       return try copyOut(try Tensor(zeros: extents), out, capacity, "roi_align_backward")
     }

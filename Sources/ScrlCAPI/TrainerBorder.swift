@@ -71,7 +71,7 @@ public func scrl_trainer_new(
     let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
     let folder = run_folder == nil ? nil : try text(run_folder, "trainer_new: run_folder")
     let run = try TrainingRun(
-      chosen, dataset: reader, folder: folder, engine: try makeEngine(threads: chosen.threads))
+      chosen, dataset: reader, folder: folder, engine: try makeEngine(chosen))
     out.pointee = Registry.shared.add(TrainerHandle(run))
   }
 }
@@ -86,7 +86,7 @@ public func scrl_trainer_resume(
     let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
     let run = try TrainingRun(
       resuming: try text(path, "trainer_resume: path"), dataset: reader,
-      makeEngine: makeEngine(threads:))
+      makeEngine: makeEngine)
     out.pointee = Registry.shared.add(TrainerHandle(run))
   }
 }

@@ -7,7 +7,7 @@ extension OpenBLASEngine {
   package func linear(
     _ x: Tensor, weight: Tensor, bias: Tensor?
   ) throws(ScrlError) -> Tensor {
-    let (rows, inputs, outputs) = try extents("linear", x, weight, axis: 1)
+    let (rows, inputs, outputs) = try linearExtents("linear", x, weight, axis: 1)
     let result = try Tensor(uninitialized: [rows, outputs])
     if let bias {
       try expectCount("linear", "bias", bias, outputs)
@@ -24,7 +24,7 @@ extension OpenBLASEngine {
 
   /// dx (N,I) = dy (N,O) · weight (O,I)
   package func linearBackwardInput(_ dy: Tensor, weight: Tensor) throws(ScrlError) -> Tensor {
-    let (rows, outputs, inputs) = try extents("linear_backward_input", dy, weight, axis: 0)
+    let (rows, outputs, inputs) = try linearExtents("linear_backward_input", dy, weight, axis: 0)
     let result = try Tensor(uninitialized: [rows, inputs])
     gemm(
       rows, inputs, outputs, Matrix(start: dy.pointer, stride: outputs),
@@ -38,7 +38,7 @@ extension OpenBLASEngine {
     _ dy: Tensor, x: Tensor, into dWeight: Tensor, _ dBias: Tensor?
   ) throws(ScrlError) {
     let operation = "linear_backward_parameters"
-    let (rows, outputs, inputs) = try extents(operation, dy, dWeight, axis: 0)
+    let (rows, outputs, inputs) = try linearExtents(operation, dy, dWeight, axis: 0)
     guard x.shape == [rows, inputs] else {
       throw ScrlError(.shape, "\(operation): got x \(x.shape) · expected \([rows, inputs])")
     }
@@ -51,26 +51,26 @@ extension OpenBLASEngine {
       Matrix(start: x.pointer, stride: inputs), beta: 1, into: dWeight.pointer, stride: inputs,
       workers)
   }
+}
 
-  /// (rows, the matrix's features, the weight's other extent). `axis`: the weight's extent that
-  /// the features must equal.
-  private func extents(
-    _ operation: String, _ matrix: Tensor, _ weight: Tensor, axis: Int
-  ) throws(ScrlError) -> (Int, Int, Int) {
-    guard matrix.shape.count == 2, weight.shape.count == 2, weight.layout == .plain,
-      matrix.shape[1] == weight.shape[axis], matrix.shape[1] > 0, weight.shape[1 - axis] > 0
-    else {
-      throw ScrlError(
-        .shape,
-        "\(operation): got \(matrix.shape) and weight \(weight.shape) · expected "
-          + "(N,F) with F the weight's extent \(axis)")
-    }
-    return (matrix.shape[0], matrix.shape[1], weight.shape[1 - axis])
+/// (rows, the matrix's features, the weight's other extent). `axis`: the weight's extent that
+/// the features must equal.
+package func linearExtents(
+  _ operation: String, _ matrix: Tensor, _ weight: Tensor, axis: Int
+) throws(ScrlError) -> (Int, Int, Int) {
+  guard matrix.shape.count == 2, weight.shape.count == 2, weight.layout == .plain,
+    matrix.shape[1] == weight.shape[axis], matrix.shape[1] > 0, weight.shape[1 - axis] > 0
+  else {
+    throw ScrlError(
+      .shape,
+      "\(operation): got \(matrix.shape) and weight \(weight.shape) · expected "
+        + "(N,F) with F the weight's extent \(axis)")
   }
+  return (matrix.shape[0], matrix.shape[1], weight.shape[1 - axis])
 }
 
 /// One float64 sum per column, rows in order.
-private func addColumnSums(
+package func addColumnSums(
   _ dy: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
   into result: UnsafeMutablePointer<Float>
 ) {

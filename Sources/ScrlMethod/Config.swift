@@ -12,6 +12,13 @@ package enum Method: String, CaseIterable, Sendable {
   case supervised  // their labels: cross entropy on pooled features
 }
 
+/// Who computes.
+package enum Backend: String, CaseIterable, Sendable {
+  case auto  // oneDNN where it can be used
+  case onednn
+  case openblas
+}
+
 package struct Config: Equatable, Sendable {
   package var method = Method.scrl
   package var quirks = Quirks.corrected
@@ -53,6 +60,7 @@ package struct Config: Equatable, Sendable {
 
   package var seed = 0
   package var threads = 0
+  package var backend = Backend.auto
   package var loaderThreads = 0
   package var loaderPrefetch = 2
   package var checkpointEvery = 0

@@ -63,6 +63,10 @@ package struct ConfigKey: Sendable {
     integer(
       "threads", \.threads, 0...256, "compute threads; 0: all this process may use",
       shapesResult: false),
+    choice(
+      "compute.backend", \.backend,
+      "the library that computes; auto: oneDNN where it is installed, else OpenBLAS",
+      shapesResult: false),
     integer(
       "loader.threads", \.loaderThreads, 0...64, "threads that make views; 0: a quarter of threads",
       shapesResult: false),
@@ -176,11 +180,12 @@ private func pair(
 }
 
 private func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
-  _ name: String, _ path: any WritableKeyPath<Config, Value> & Sendable, _ meaning: String
+  _ name: String, _ path: any WritableKeyPath<Config, Value> & Sendable, _ meaning: String,
+  shapesResult: Bool = true
 ) -> ConfigKey {
   ConfigKey(
     name: name, type: "choice", range: Value.allCases.map(\.rawValue).joined(separator: " | "),
-    meaning: meaning, shapesResult: true,
+    meaning: meaning, shapesResult: shapesResult,
     read: { $0[keyPath: path].rawValue },
     write: { config, text in
       guard let value = Value(rawValue: text) else { return false }

@@ -150,14 +150,14 @@ struct SavedTraining {
 extension Backbone {
   /// The online backbone of a checkpoint: a file, or a run folder's newest whole one.
   package static func load(
-    _ path: String, makeEngine: (Int) throws(ScrlError) -> any Engine
+    _ path: String, makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) -> Backbone {
     let (reader, skipped) = try CheckpointFolder.newestWhole(path)
     for (passed, reason) in skipped {
       Log.shared.note("load: \(passed) passed over: \(reason)")
     }
     let config = try reader.config()
-    let backbone = try Backbone(config, WeightSource(zeros: try makeEngine(config.threads)))
+    let backbone = try Backbone(config, WeightSource(zeros: try makeEngine(config)))
     try reader.fill(Place.model, backbone.state.state.map { ($0.name, $0.tensor) })
     return backbone
   }

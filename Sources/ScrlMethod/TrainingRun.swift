@@ -21,14 +21,14 @@ package final class TrainingRun {
   ///   cut) or a checkpoint file (nothing is written until the host saves).
   package init(
     resuming path: String, dataset: DatasetReader?,
-    makeEngine: (Int) throws(ScrlError) -> any Engine
+    makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) {
     let saved = try SavedTraining(path)
     let config = saved.config
     var reader = dataset
     if reader == nil, let known = saved.datasetPath { reader = try DatasetReader(path: known) }
     try saved.check(reader)
-    trainer = try Trainer(config, dataset: reader, engine: try makeEngine(config.threads))
+    trainer = try Trainer(config, dataset: reader, engine: try makeEngine(config))
     try saved.restore(trainer)
     metrics = saved.metrics
     folder = try saved.folder.map { path throws(ScrlError) in

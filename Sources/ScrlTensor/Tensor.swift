@@ -30,6 +30,9 @@ package enum Layout: Equatable, Sendable {
   case blocked(Int)
   /// A convolution weight (O,I,h,w) stored as (O,h,w,I): what the GEMM reference multiplies.
   case outputFirst
+  /// A convolution weight (O,I,h,w) stored as (O/b, I/b, h, w, b of I, b of O); of an RGB input as
+  /// (O/b, h, w, I, b of O). b divides O.
+  case weightBlocks(Int)
 }
 
 package struct Tensor: Sendable {

@@ -157,6 +157,37 @@ CASE(a_callback_can_stop_a_run) {
   scrl_trainer_free(trainer);
 }
 
+/* Whether scrl_build_info() lists a backend as working. */
+static int has_backend(const char *quoted) {
+  const char *list = strstr(scrl_build_info(), "\"backends\": [");
+  const char *end = list ? strchr(list, ']') : NULL, *found = list ? strstr(list, quoted) : NULL;
+  return found && end && found < end;
+}
+
+CASE(each_backend_trains_or_says_that_it_is_missing) {
+  static const char *const names[] = {"openblas", "onednn", "auto"};
+  float losses[3] = {0};
+  CHECK(has_backend("\"openblas\""));
+  for (int i = 0; i < 3; i++) {
+    scrl_dataset *dataset = small_dataset();
+    scrl_config *config = small_config("40", "1");
+    scrl_trainer *trainer = NULL;
+    scrl_step_report report = {.struct_size = sizeof report};
+    OK(scrl_config_set(config, "compute.backend", names[i]));
+    if (i == 1 && !has_backend("\"onednn\"")) {
+      ANSWERS(SCRL_E_UNSUPPORTED, scrl_trainer_new(config, dataset, NULL, &trainer));
+      CHECK(strstr(scrl_last_error(), "onednn: ") != NULL);
+    } else {
+      OK(scrl_trainer_new(config, dataset, NULL, &trainer));
+      OK(scrl_trainer_step(trainer, &report));
+      losses[i] = report.loss;
+    }
+    scrl_trainer_free(trainer), scrl_dataset_free(dataset), scrl_config_free(config);
+  }
+  /* 2e-3 of a loss near 2 to 4: rounding, which layers let grow, not another computation. */
+  if (losses[1] > 0) CHECK(fabsf(losses[1] - losses[0]) < 2e-3f && losses[2] == losses[1]);
+}
+
 CASE(a_forked_child_is_told_and_new_handles_work_there) {
   scrl_trainer *trainer = new_trainer("40", "2", NULL);
   scrl_dataset *dataset = small_dataset();
@@ -176,6 +207,10 @@ CASE(a_forked_child_is_told_and_new_handles_work_there) {
     trainer = new_trainer("40", "1", NULL);
     OK(scrl_trainer_step(trainer, NULL));
     scrl_trainer_free(trainer);
+    /* oneDNN's threads stayed with the parent: there is none of it here, and that is said. */
+    config = small_config("40", "1");
+    OK(scrl_config_set(config, "compute.backend", "onednn"));
+    ANSWERS(SCRL_E_UNSUPPORTED, scrl_trainer_new(config, NULL, NULL, &trainer));
     _exit(case_is_good ? 0 : 1);
   }
   int status = -1;
@@ -330,6 +365,7 @@ int main(void) {
   RUN(a_run_folder_goes_on_from_its_newest_checkpoint);
   RUN(another_thread_can_stop_a_run_and_the_run_can_go_on);
   RUN(a_callback_can_stop_a_run);
+  RUN(each_backend_trains_or_says_that_it_is_missing);
   RUN(a_forked_child_is_told_and_new_handles_work_there);
   RUN(a_host_can_step_on_its_own_views);
   RUN(a_host_can_train_by_labels);

@@ -2,6 +2,7 @@
 
 import ScrlBase
 import ScrlKernels
+import ScrlOneDNN
 import TestReference
 
 struct Fixtures {
@@ -11,7 +12,13 @@ struct Fixtures {
   func array(_ name: String) throws -> NpyArray { try npyArray("\(folder)/\(name).npy") }
 }
 
-/// Every compute engine there is.
+/// Every compute engine there is; the reason is printed when one is missing.
 func engines() throws -> [any Engine] {
-  [try OpenBLASEngine(workers: Workers())]
+  var engines: [any Engine] = [try OpenBLASEngine(workers: Workers())]
+  do {
+    engines.append(try OneDNNEngine(workers: Workers()))
+  } catch {
+    print("conformance: on openblas alone: \(error)")
+  }
+  return engines
 }

@@ -13,7 +13,7 @@ struct Bench {
   let tape = Tape()
   var pass: Pass { Pass(engine: engine, tape: tape, mode: .training) }
 
-  init() throws { engine = try testEngine() }
+  init(_ kind: TestEngine = .openblas) throws { engine = try kind.make(Workers()) }
 
   /// An input that wants its gradient.
   func leaf(_ grid: Grid) throws -> Activation {

@@ -16,15 +16,22 @@ private let tolerance = 1e-5
 
 @Suite("Gradients equal float64 finite differences")
 struct OpGradientTests {
+  // In blocks of channels where the engine has blocks, odd ones everywhere.
   @Test(
     "Convolution: kernels, strides, paddings",
-    arguments: [(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (7, 2, 3)])
-  func convolution(_ kernel: Int, _ stride: Int, _ padding: Int) throws {
-    let bench = try Bench()
-    let x = noise([2, 3, 6, 5], 1)
-    let weight = noise([4, 3, kernel, kernel], 2)
+    arguments: onEngines([(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (7, 2, 3)]),
+    [[3, 4], [3, 16], [16, 16]])
+  func convolution(
+    _ on: (kind: TestEngine, window: (kernel: Int, stride: Int, padding: Int)), channels: [Int]
+  ) throws {
+    let (kind, (kernel, stride, padding)) = on
+    guard channels[0] == 3 || kernel < 7 else { return }
+    let bench = try Bench(kind)
+    let x = noise([2, channels[0], 4, 3], 1)
+    let weight = noise([channels[1], channels[0], kernel, kernel], 2)
     let geometry = try ConvolutionGeometry(
-      inputs: 3, outputs: 4, kernel: kernel, stride: stride, padding: padding)
+      inputs: channels[0], outputs: channels[1], kernel: kernel, stride: stride,
+      padding: padding)
     func reference(_ x: Grid, _ weight: Grid) -> Grid {
       Reference.convolution(x, weight, stride: stride, padding: padding)
     }
@@ -47,9 +54,10 @@ struct OpGradientTests {
 
   @Test(
     "BatchNorm: images and matrices, with ReLU and without",
-    arguments: [[3, 4, 3, 2], [7, 5]], [false, true])
-  func batchNorm(_ shape: [Int], _ relu: Bool) throws {
-    let bench = try Bench()
+    arguments: onEngines([[3, 4, 3, 2], [3, 16, 3, 2], [7, 5]]), [false, true])
+  func batchNorm(_ on: (kind: TestEngine, shape: [Int]), _ relu: Bool) throws {
+    let (kind, shape) = on
+    let bench = try Bench(kind)
     let channels = shape[1]
     let x = noise(shape, 1, around: 0.5)
     let (scale, shift) = (noise([channels], 2, around: 1.2), noise([channels], 3))
@@ -77,9 +85,11 @@ struct OpGradientTests {
       finiteDifferences(shift.values) { loss(x.values, scale.values, $0) }, tolerance)
   }
 
-  @Test("BatchNorm with given statistics: they are constants", arguments: [false, true])
-  func frozenBatchNorm(_ relu: Bool) throws {
-    let bench = try Bench()
+  @Test(
+    "BatchNorm with given statistics: they are constants", arguments: TestEngine.all,
+    [false, true])
+  func frozenBatchNorm(_ kind: TestEngine, _ relu: Bool) throws {
+    let bench = try Bench(kind)
     let x = noise([2, 4, 3, 2], 1)
     let (scale, shift) = (noise([4], 2, around: 1.2), noise([4], 3))
     let (mean, variance) = (noise([4], 5), noise([4], 6, around: 1.5))
@@ -116,9 +126,9 @@ struct OpGradientTests {
       tolerance)
   }
 
-  @Test("Add and ReLU: both inputs")
-  func addReLU() throws {
-    let bench = try Bench()
+  @Test("Add and ReLU: both inputs", arguments: TestEngine.all)
+  func addReLU(_ kind: TestEngine) throws {
+    let bench = try Bench(kind)
     let (a, b, dy) = (noise([2, 4, 3, 2], 1), noise([2, 4, 3, 2], 2), noise([2, 4, 3, 2], 3))
     let (leafA, leafB) = (try bench.leaf(a), try bench.leaf(b))
     let y = try bench.pass.addReLU(leafA, leafB)
@@ -131,9 +141,14 @@ struct OpGradientTests {
     expectNear(try bench.gradient(leafB), expected, tolerance)
   }
 
-  @Test("Max pooling, overlapping windows", arguments: [(3, 2, 1), (2, 2, 0), (3, 1, 1)])
-  func maxPool(_ kernel: Int, _ stride: Int, _ padding: Int) throws {
-    let bench = try Bench()
+  @Test(
+    "Max pooling, overlapping windows", arguments: TestEngine.all,
+    [(3, 2, 1), (2, 2, 0), (3, 1, 1)])
+  func maxPool(
+    _ kind: TestEngine, _ window: (kernel: Int, stride: Int, padding: Int)
+  ) throws {
+    let (kernel, stride, padding) = window
+    let bench = try Bench(kind)
     let x = noise([2, 3, 7, 6], 1)
     func reference(_ x: [Double]) -> Grid {
       Reference.maxPool(Grid([2, 3, 7, 6], x), kernel: kernel, stride: stride, padding: padding)
@@ -148,9 +163,9 @@ struct OpGradientTests {
       try bench.gradient(leaf), finiteDifferences(x.values) { dot(dy, reference($0)) }, tolerance)
   }
 
-  @Test("Global average pooling")
-  func globalAveragePool() throws {
-    let bench = try Bench()
+  @Test("Global average pooling", arguments: TestEngine.all)
+  func globalAveragePool(_ kind: TestEngine) throws {
+    let bench = try Bench(kind)
     let (x, dy) = (noise([2, 5, 3, 4], 1), noise([2, 5], 2))
     let leaf = try bench.leaf(x)
     let y = try bench.pass.globalAveragePool(leaf)
@@ -162,9 +177,11 @@ struct OpGradientTests {
       tolerance)
   }
 
-  @Test("Linear, with a bias and without", arguments: [false, true])
-  func linear(_ hasBias: Bool) throws {
-    let bench = try Bench()
+  @Test(
+    "Linear, with a bias and without", arguments: TestEngine.all,
+    [false, true])
+  func linear(_ kind: TestEngine, _ hasBias: Bool) throws {
+    let bench = try Bench(kind)
     let (x, weight, dy) = (noise([4, 6], 1), noise([5, 6], 2), noise([4, 5], 3))
     let bias = hasBias ? noise([5], 4) : Grid(zeros: [5])
     let leaf = try bench.leaf(x)
@@ -192,9 +209,11 @@ struct OpGradientTests {
       finiteDifferences(bias.values) { dot(dy, Reference.linear(x, weight, $0)) }, tolerance)
   }
 
-  @Test("RoIAlign: one cell and several, overlapping boxes", arguments: [1, 2])
-  func roiAlign(_ output: Int) throws {
-    let bench = try Bench()
+  @Test(
+    "RoIAlign: one cell and several, overlapping boxes", arguments: TestEngine.all,
+    [1, 2])
+  func roiAlign(_ kind: TestEngine, _ output: Int) throws {
+    let bench = try Bench(kind)
     let x = noise([2, 3, 5, 6], 1)
     let corners: [[Double]] = [[0, 3, 2, 40, 37], [1, 10, 5, 33, 30], [0, 8, 8, 24, 20]]
     func reference(_ x: [Double]) -> Grid {
@@ -217,9 +236,11 @@ struct OpGradientTests {
       try bench.gradient(leaf), finiteDifferences(x.values) { dot(dy, reference($0)) }, tolerance)
   }
 
-  @Test("Flatten keeps PyTorch's order, both ways", arguments: [[2, 4, 1, 1], [2, 4, 3, 2]])
-  func flatten(_ shape: [Int]) throws {
-    let bench = try Bench()
+  @Test(
+    "Flatten keeps PyTorch's order, both ways", arguments: TestEngine.all,
+    [[2, 4, 1, 1], [2, 4, 3, 2]])
+  func flatten(_ kind: TestEngine, _ shape: [Int]) throws {
+    let bench = try Bench(kind)
     let x = noise(shape, 1)
     let dy = noise([2, shape.dropFirst().reduce(1, *)], 2)
     let leaf = try bench.leaf(x)

@@ -7,9 +7,10 @@ import Testing
 
 @testable import ScrlKernels
 
-@Test("linear and its gradients equal the definition, gradients being added")
-func linearDefinition() throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+@Test(
+  "linear and its gradients equal the definition, gradients being added", arguments: TestEngine.all)
+func linearDefinition(_ kind: TestEngine) throws {
+  let engine = try kind.make(Workers(2))
   let (n, i, o) = (37, 5, 19)
   let (x, w) = (numbers(n * i), numbers(o * i, tag: 1))
   let (b, dy) = (numbers(o, tag: 2), numbers(n * o, tag: 3))

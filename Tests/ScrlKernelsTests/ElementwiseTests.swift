@@ -33,9 +33,11 @@ private func normalized(
   }
 }
 
-@Test("batch normalisation equals its definition", arguments: [48, 16, 12, 8, 3], [true, false])
-func batchNormDefinition(block: Int, relu: Bool) throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+@Test(
+  "batch normalisation equals its definition", arguments: onEngines([48, 16, 12, 8, 3]), [true, false])
+func batchNormDefinition(_ on: (kind: TestEngine, block: Int), relu: Bool) throws {
+  let (kind, block) = on
+  let engine = try kind.make(Workers(2))
   let x = numbers(count).map { $0 * 3 + 5 }
   let (scale, shift) = (numbers(channels, tag: 1), numbers(channels, tag: 2))
   let y = try engine.batchNorm(
@@ -48,10 +50,11 @@ func batchNormDefinition(block: Int, relu: Bool) throws {
 }
 
 @Test(
-  "batch normalisation's gradient equals finite differences", arguments: [48, 16, 12, 8],
+  "batch normalisation's gradient equals finite differences", arguments: onEngines([48, 16, 12, 8]),
   [true, false])
-func batchNormFiniteDifference(block: Int, relu: Bool) throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+func batchNormFiniteDifference(_ on: (kind: TestEngine, block: Int), relu: Bool) throws {
+  let (kind, block) = on
+  let engine = try kind.make(Workers(2))
   let (x, dy) = (numbers(count), numbers(count, tag: 3))
   let (scale, shift) = (numbers(channels, tag: 1), numbers(channels, tag: 2))
   let (s, b) = (try Tensor(scale, shape: [channels]), try Tensor(shift, shape: [channels]))
@@ -75,9 +78,9 @@ func batchNormFiniteDifference(block: Int, relu: Bool) throws {
   }
 }
 
-@Test("a far mean does not spoil the variance")
-func batchNormFarMean() throws {
-  let engine = try OpenBLASEngine(workers: Workers(1))
+@Test("a far mean does not spoil the variance", arguments: TestEngine.all)
+func batchNormFarMean(_ kind: TestEngine) throws {
+  let engine = try kind.make(Workers(1))
   let x = try Tensor((0..<64).map { 1000 + Float($0 % 2) }, shape: [64, 1])
   let statistics = try BatchStatistics(moments: try engine.batchNormMoments(x), epsilon: 0)
   // Float64 sums of 64 squares near 1e6: error below 1e6·2⁻⁵² ≈ 2e-10.
@@ -85,9 +88,9 @@ func batchNormFarMean() throws {
   expectClose(statistics.mean.array, [Float(1000.5)], absolute: 1e-4)
 }
 
-@Test("split moments over two halves equal the moments of the whole")
-func batchNormSplitMoments() throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+@Test("split moments over two halves equal the moments of the whole", arguments: TestEngine.all)
+func batchNormSplitMoments(_ kind: TestEngine) throws {
+  let engine = try kind.make(Workers(2))
   let values = numbers(24)
   let whole = try engine.batchNormMoments(try Tensor(values, shape: [6, 4]))
   let one = try engine.batchNormMoments(try Tensor(Array(values[..<12]), shape: [3, 4]))
@@ -99,9 +102,9 @@ func batchNormSplitMoments() throws {
   }
 }
 
-@Test("running statistics normalise with their own mean and variance")
-func batchNormRunning() throws {
-  let engine = try OpenBLASEngine(workers: Workers(1))
+@Test("running statistics normalise with their own mean and variance", arguments: TestEngine.all)
+func batchNormRunning(_ kind: TestEngine) throws {
+  let engine = try kind.make(Workers(1))
   let statistics = try BatchStatistics(
     runningMean: try Tensor([1, 2], shape: [2]), runningVariance: try Tensor([4, 0], shape: [2]),
     epsilon: 0.25)
@@ -112,9 +115,11 @@ func batchNormRunning() throws {
   expectClose(y.array, [2 / 4.25.squareRoot(), 3], relative: 3e-7)
 }
 
-@Test("the residual's sum is cut at zero, keeps NaN, and passes the gradient where it is positive")
-func addReLUDefinition() throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+@Test(
+  "the residual's sum is cut at zero, keeps NaN, and passes the gradient where it is positive",
+  arguments: TestEngine.all)
+func addReLUDefinition(_ kind: TestEngine) throws {
+  let engine = try kind.make(Workers(2))
   let a = try Tensor([1, -2, 0, .nan], shape: [1, 4])
   let y = try engine.addReLU(a, try Tensor([1, 1, 0, 1], shape: [1, 4]))
   #expect(Array(y.array[..<3]) == [2, 0, 0])
@@ -132,9 +137,12 @@ func accumulateDefinition() throws {
 
 @Test(
   "max pooling equals its definition; its gradient goes to the winner",
-  arguments: [(3, 2, 1), (2, 2, 0), (2, 1, 1), (3, 1, 1)], [48, 16, 12, 8])
-func maxPoolDefinition(_ window: (kernel: Int, stride: Int, padding: Int), block: Int) throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+  arguments: onEngines([(3, 2, 1), (2, 2, 0), (2, 1, 1), (3, 1, 1)]), [48, 16, 12, 8])
+func maxPoolDefinition(
+  _ on: (kind: TestEngine, window: (kernel: Int, stride: Int, padding: Int)), block: Int
+) throws {
+  let (kind, window) = on
+  let engine = try kind.make(Workers(2))
   let g = try PoolGeometry(
     kernel: window.kernel, stride: window.stride, padding: window.padding)
   let x = numbers(count)
@@ -164,9 +172,11 @@ func maxPoolDefinition(_ window: (kernel: Int, stride: Int, padding: Int), block
   expectClose(try plainValues(dx), gradient, absolute: 5e-6)
 }
 
-@Test("max pooling of NaN and infinities ends, and shows the NaN", arguments: [1, 16])
-func maxPoolNaN(channels: Int) throws {
-  let engine = try OpenBLASEngine(workers: Workers(1))
+@Test(
+  "max pooling of NaN and infinities ends, and shows the NaN", arguments: TestEngine.all,
+  [1, 16])
+func maxPoolNaN(_ kind: TestEngine, channels: Int) throws {
+  let engine = try kind.make(Workers(1))
   var x = [Float](repeating: -.infinity, count: channels * 4)
   x[channels] = .nan
   let (y, _) = try engine.maxPool(
@@ -175,9 +185,11 @@ func maxPoolNaN(channels: Int) throws {
   #expect(y.array[0].isNaN)
 }
 
-@Test("the global average is the mean and spreads its gradient evenly", arguments: [48, 16, 12, 8])
-func globalAverageDefinition(block: Int) throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+@Test(
+  "the global average is the mean and spreads its gradient evenly", arguments: TestEngine.all,
+  [48, 16, 12, 8])
+func globalAverageDefinition(_ kind: TestEngine, block: Int) throws {
+  let engine = try kind.make(Workers(2))
   let x = numbers(count)
   let blocked = try activation(x, shape, block: block)
   let mean = (0..<3 * channels).map { p in

@@ -35,34 +35,40 @@ private func expectFixture(
 }
 
 @Test(
-  "convolution and its gradients equal PyTorch",
-  arguments: [
+  "convolution and its gradients equal PyTorch", arguments: TestEngine.all,
+  [
     ("conv_1x1", 1, 1, 0), ("conv_1x1_s2", 1, 2, 0), ("conv_3x3", 3, 1, 1),
     ("conv_3x3_s2", 3, 2, 1), ("conv_7x7_s2", 7, 2, 3),
   ])
-func convolutionFixture(name: String, kernel: Int, stride: Int, padding: Int) throws {
-  let engine = try OpenBLASEngine(workers: workers)
+func convolutionFixture(
+  _ kind: TestEngine, _ window: (name: String, kernel: Int, stride: Int, padding: Int)
+) throws {
+  let name = window.name
+  let engine = try kind.make(workers)
   let plain = try tensor(name + ".weight")
   let g = try ConvolutionGeometry(
-    inputs: plain.shape[1], outputs: plain.shape[0], kernel: kernel, stride: stride,
-    padding: padding)
-  let x = try blockedTensor(name + ".x", g.inputs)
-  let dy = try blockedTensor(name + ".dy", g.outputs)
+    inputs: plain.shape[1], outputs: plain.shape[0], kernel: window.kernel,
+    stride: window.stride, padding: window.padding)
+  let x = try blockedTensor(name + ".x", engine.channelBlock(for: g.inputs))
+  let dy = try blockedTensor(name + ".dy", engine.channelBlock(for: g.outputs))
   let weight = try engine.packWeight(plain, g)
   try expectFixture(try engine.convolution(x, weight: weight, g), name + ".y")
   try expectFixture(
     try engine.convolutionBackwardInput(
       dy, weight: weight, inputHeight: x.shape[2], inputWidth: x.shape[3], g), name + ".dx")
-  let dWeight = try Tensor(zeros: g.weightShape, layout: .outputFirst)
+  let dWeight = try engine.zeroWeight(g)
   try engine.convolutionBackwardWeight(dy, x: x, into: dWeight, g)
   try expectFixture(try engine.unpackWeight(dWeight, g), name + ".dweight")
 }
 
 @Test(
   "batch normalisation and its gradients equal PyTorch",
-  arguments: [("norm", false), ("norm_relu", true), ("norm_matrix", true)], [8, 4])
-func batchNormFixture(_ fixture: (name: String, relu: Bool), block: Int) throws {
-  let engine = try OpenBLASEngine(workers: workers)
+  arguments: onEngines([("norm", false), ("norm_relu", true), ("norm_matrix", true)]), [8, 4])
+func batchNormFixture(_ on: (kind: TestEngine, fixture: (name: String, relu: Bool)), block: Int)
+  throws
+{
+  let (kind, fixture) = on
+  let engine = try kind.make(workers)
   let name = fixture.name
   let (x, dy) = (try blockedTensor(name + ".x", block), try blockedTensor(name + ".dy", block))
   let (scale, shift) = (try tensor(name + ".scale"), try tensor(name + ".shift"))
@@ -79,10 +85,12 @@ func batchNormFixture(_ fixture: (name: String, relu: Bool), block: Int) throws 
 }
 
 @Test(
-  "max pooling and its gradient equal PyTorch", arguments: ["max_pool_even", "max_pool_odd"],
+  "max pooling and its gradient equal PyTorch",
+  arguments: onEngines(["max_pool_even", "max_pool_odd"]),
   [8, 4])
-func maxPoolFixture(name: String, block: Int) throws {
-  let engine = try OpenBLASEngine(workers: workers)
+func maxPoolFixture(_ on: (kind: TestEngine, name: String), block: Int) throws {
+  let (kind, name) = on
+  let engine = try kind.make(workers)
   let x = try blockedTensor(name + ".x", block)
   let g = try PoolGeometry(kernel: 3, stride: 2, padding: 1)
   let (y, winners) = try engine.maxPool(x, g)
@@ -93,9 +101,9 @@ func maxPoolFixture(name: String, block: Int) throws {
   try expectFixture(dx, name + ".dx")
 }
 
-@Test("linear and its gradients equal PyTorch")
-func linearFixture() throws {
-  let engine = try OpenBLASEngine(workers: workers)
+@Test("linear and its gradients equal PyTorch", arguments: TestEngine.all)
+func linearFixture(_ kind: TestEngine) throws {
+  let engine = try kind.make(workers)
   let (x, dy) = (try tensor("linear.x"), try tensor("linear.dy"))
   let weight = try tensor("linear.weight")
   try expectFixture(
@@ -109,9 +117,11 @@ func linearFixture() throws {
 
 @Test(
   "RoIAlign and its gradient equal torchvision",
-  arguments: ["align_adaptive", "align_adaptive_half", "align_two", "align_two_half"], [4, 2])
-func roiAlignFixture(name: String, block: Int) throws {
-  let engine = try OpenBLASEngine(workers: workers)
+  arguments: onEngines(["align_adaptive", "align_adaptive_half", "align_two", "align_two_half"]),
+  [4, 2])
+func roiAlignFixture(_ on: (kind: TestEngine, name: String), block: Int) throws {
+  let (kind, name) = on
+  let engine = try kind.make(workers)
   let o = try load(name + ".options").values
   let options = try RoIAlignOptions(
     outputHeight: Int(o[0]), outputWidth: Int(o[1]), spatialScale: o[2],

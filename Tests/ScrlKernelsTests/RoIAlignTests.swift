@@ -13,9 +13,12 @@ private func options(_ size: Int, ratio: Int = -1, aligned: Bool = true) throws 
     aligned: aligned)
 }
 
-@Test("RoIAlign of a linear ramp returns the ramp at the output cells' centres", arguments: [2, 1])
-func roiAlignRamp(block: Int) throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+@Test(
+  "RoIAlign of a linear ramp returns the ramp at the output cells' centres",
+  arguments: TestEngine.all,
+  [2, 1])
+func roiAlignRamp(_ kind: TestEngine, block: Int) throws {
+  let engine = try kind.make(Workers(2))
   let ramp = (0..<160).map { (i: Int) -> Float in Float(i % 10 + 100 * (i / 10 % 8)) }
   let x = try activation(ramp, [1, 2, 8, 10], block: block)
   let box = RegionBox(image: 0, x0: 3, y0: 4, x1: 15, y1: 12)  // cells 1…7 by 1.5…5.5, aligned
@@ -25,9 +28,11 @@ func roiAlignRamp(block: Int) throws {
   expectClose(y, want + want, absolute: 1e-4)
 }
 
-@Test("RoIAlign's gradient is its adjoint", arguments: [-1, 2], [48, 16, 12, 8])
-func roiAlignAdjoint(ratio: Int, block: Int) throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+@Test(
+  "RoIAlign's gradient is its adjoint", arguments: onEngines([-1, 2]), [48, 16, 12, 8])
+func roiAlignAdjoint(_ on: (kind: TestEngine, ratio: Int), block: Int) throws {
+  let (kind, ratio) = on
+  let engine = try kind.make(Workers(2))
   let x = try activation(numbers(2 * 48 * 42), [2, 48, 7, 6], block: block)
   let boxes = (0..<5).map {
     RegionBox(
@@ -43,9 +48,9 @@ func roiAlignAdjoint(ratio: Int, block: Int) throws {
   #expect(abs(forward - backward) < 3e-5)
 }
 
-@Test("no boxes give an empty result and a zero gradient")
-func roiAlignEmpty() throws {
-  let engine = try OpenBLASEngine(workers: Workers(2))
+@Test("no boxes give an empty result and a zero gradient", arguments: TestEngine.all)
+func roiAlignEmpty(_ kind: TestEngine) throws {
+  let engine = try kind.make(Workers(2))
   let x = try Tensor(zeros: [1, 2, 3, 3], layout: .blocked(2))
   let y = try engine.roiAlign(x, boxes: [], try options(2))
   #expect(y.shape == [0, 2, 2, 2])
@@ -56,15 +61,16 @@ func roiAlignEmpty() throws {
 
 @Test(
   "a box that is not a number, huge, or of no image is refused by its index",
-  arguments: [
+  arguments: TestEngine.all,
+  [
     RegionBox(image: 0, x0: .nan, y0: 0, x1: 1, y1: 1),
     RegionBox(image: 0, x0: 0, y0: 0, x1: .infinity, y1: 1),
     RegionBox(image: 0, x0: 0, y0: -2e6, x1: 1, y1: 1),
     RegionBox(image: 1, x0: 0, y0: 0, x1: 1, y1: 1),
     RegionBox(image: -1, x0: 0, y0: 0, x1: 1, y1: 1),
   ])
-func roiAlignBadBox(_ box: RegionBox) throws {
-  let engine = try OpenBLASEngine(workers: Workers(1))
+func roiAlignBadBox(_ kind: TestEngine, _ box: RegionBox) throws {
+  let engine = try kind.make(Workers(1))
   let x = try Tensor(zeros: [1, 2, 3, 3], layout: .blocked(2))
   let good = RegionBox(image: 0, x0: 0, y0: 0, x1: 4, y1: 4)
   let error = #expect(throws: ScrlError.self) {
@@ -74,9 +80,11 @@ func roiAlignBadBox(_ box: RegionBox) throws {
   #expect(error?.message.contains("box 1") == true)
 }
 
-@Test("the largest boxes that are accepted end soon and read only the map", arguments: [-1, 64])
-func roiAlignLargest(ratio: Int) throws {
-  let engine = try OpenBLASEngine(workers: Workers(1))
+@Test(
+  "the largest boxes that are accepted end soon and read only the map", arguments: TestEngine.all,
+  [-1, 64])
+func roiAlignLargest(_ kind: TestEngine, ratio: Int) throws {
+  let engine = try kind.make(Workers(1))
   let x = try Tensor([Float](repeating: 1, count: 18), shape: [1, 2, 3, 3], layout: .blocked(2))
   let box = RegionBox(image: 0, x0: -1e4, y0: -1e4, x1: 1e4, y1: 1e4)
   let y = try engine.roiAlign(x, boxes: [box], try options(1, ratio: ratio, aligned: false))

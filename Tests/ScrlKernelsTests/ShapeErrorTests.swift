@@ -20,13 +20,13 @@ private func expectShapeError(
   }
 }
 
-@Test("mismatched convolution operands are shape errors")
-func convolutionErrors() throws {
-  let e = try OpenBLASEngine(workers: Workers(1))
+@Test("mismatched convolution operands are shape errors", arguments: TestEngine.all)
+func convolutionErrors(_ kind: TestEngine) throws {
+  let e = try kind.make(Workers(1))
   let g = try ConvolutionGeometry(inputs: 2, outputs: 4, kernel: 3, stride: 1, padding: 1)
   let x = try Tensor(zeros: [1, 2, 5, 5], layout: .blocked(2))
   let dy = try Tensor(zeros: [1, 4, 5, 5], layout: .blocked(4))
-  let w = try Tensor(zeros: g.weightShape, layout: .outputFirst)
+  let w = try e.zeroWeight(g)
   expectShapeError("channels") { _ = try e.convolution(dy, weight: w, g) }
   expectShapeError("block") {
     _ = try e.convolution(x.reshaped([1, 2, 5, 5], layout: .blocked(1)), weight: w, g)
@@ -44,13 +44,13 @@ func convolutionErrors() throws {
   }
   expectShapeError("small input") {
     let wide = try ConvolutionGeometry(inputs: 2, outputs: 4, kernel: 9, stride: 1, padding: 0)
-    _ = try e.convolution(x, weight: Tensor(zeros: wide.weightShape, layout: .outputFirst), wide)
+    _ = try e.convolution(x, weight: e.zeroWeight(wide), wide)
   }
 }
 
-@Test("mismatched elementwise operands are shape errors")
-func elementwiseErrors() throws {
-  let e = try OpenBLASEngine(workers: Workers(1))
+@Test("mismatched elementwise operands are shape errors", arguments: TestEngine.all)
+func elementwiseErrors(_ kind: TestEngine) throws {
+  let e = try kind.make(Workers(1))
   let x = try Tensor(zeros: [1, 4, 3, 3], layout: .blocked(4))
   let (four, three) = (try Tensor(zeros: [4]), try Tensor(zeros: [3]))
   expectShapeError("layouts") {
@@ -75,9 +75,9 @@ func elementwiseErrors() throws {
   expectShapeError("accumulate") { try accumulate(four, three, Workers(1)) }
 }
 
-@Test("mismatched matrices, losses and updates are errors")
-func matrixErrors() throws {
-  let e = try OpenBLASEngine(workers: Workers(1))
+@Test("mismatched matrices, losses and updates are errors", arguments: TestEngine.all)
+func matrixErrors(_ kind: TestEngine) throws {
+  let e = try kind.make(Workers(1))
   let (x, w) = (try Tensor(zeros: [2, 3]), try Tensor(zeros: [4, 5]))
   expectShapeError("features") { _ = try e.linear(x, weight: w, bias: nil) }
   expectShapeError("outputs") { _ = try e.linearBackwardInput(x, weight: w) }

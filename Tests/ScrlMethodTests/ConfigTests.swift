@@ -42,7 +42,7 @@ struct ConfigTests {
       ("ema.momentum", "1.1"), ("ema.momentum", "nan"), ("optimizer.base_lr", "-1"),
       ("optimizer.base_lr", "inf"), ("views.crop_scale", "0.5"), ("views.crop_scale", "0.9:0.1"),
       ("views.crop_scale", "0:1"), ("model.arch", "resnet19"), ("roi.aligned", "maybe"),
-      ("seed", "-1"),
+      ("seed", "-1"), ("compute.backend", "mkl"),
     ])
   func badValue(key: String, value: String) {
     var config = Config()

@@ -109,7 +109,7 @@ struct SupervisedTests {
     var config = smallConfig()
     config.method = .supervised
     #expect(throws: ScrlError.self) {
-      _ = try TrainingRun(config, dataset: nil, folder: nil, engine: try testEngine(1))
+      _ = try TrainingRun(config, dataset: nil, folder: nil, engine: try testEngine(config))
     }
   }
 

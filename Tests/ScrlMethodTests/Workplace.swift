@@ -49,7 +49,7 @@ final class Workplace {
     var config = smallConfig()
     changes(&config)
     return try TrainingRun(
-      config, dataset: try reader(), folder: folder, engine: try testEngine(1))
+      config, dataset: try reader(), folder: folder, engine: try testEngine(config))
   }
 
   func resume(_ path: String) throws -> TrainingRun {
@@ -57,7 +57,7 @@ final class Workplace {
   }
 }
 
-func testEngine(_ threads: Int) throws(ScrlError) -> any Engine {
+func testEngine(_ config: Config) throws(ScrlError) -> any Engine {
   try OpenBLASEngine(workers: Workers(1))
 }
 

@@ -8,6 +8,18 @@
 void cparallel_run(int threads, long count, void (*body)(void *context, long index),
                    void *context);
 
+// Another runtime's threads become the pool: its GOMP_parallel runs task(argument) once on each
+// thread of a team, the caller among them. Two pools would compete for the same cores. Loops of a
+// process forked after this pool was used go back to threads of our own.
+typedef void (*cparallel_region)(void (*task)(void *), void *argument, unsigned threads,
+                                 unsigned flags);
+void cparallel_use(cparallel_region region);
+
+// How many threads a region of the calling thread gets when it asks for so many: fewer inside
+// another region or under OMP_THREAD_LIMIT. New threads block the host's signals. Without a
+// region: 1.
+int cparallel_team(int threads);
+
 // CPUs this process may use: affinity ∩ cgroup quota, at least 1.
 int cparallel_cpu_count(void);
 

@@ -1,0 +1,380 @@
+#define _GNU_SOURCE
+#include "cdnn.h"
+
+#if !defined(SCRL_NO_ONEDNN) && defined(__has_include)
+#if __has_include(<dnnl.h>) && __has_include(<dnnl_version.h>)
+#include <dnnl_version.h>
+#if DNNL_VERSION_MAJOR == 2
+#define CDNN_BUILT_IN 1
+#endif
+#endif
+#endif
+
+#ifndef CDNN_BUILT_IN
+
+int cdnn_open(void) { return 0; }
+const char *cdnn_error(void) { return "not built in: the header of oneDNN 2.x was missing"; }
+const char *cdnn_version(void) { return ""; }
+int cdnn_channel_block(void) { return 0; }
+cdnn_region_fn cdnn_region(void) { return NULL; }
+cdnn_convolution *cdnn_convolution_new(const cdnn_shape *shape, char *reason, size_t capacity) {
+  (void)shape;
+  if (capacity) reason[0] = 0;
+  return NULL;
+}
+void cdnn_convolution_free(cdnn_convolution *c) { (void)c; }
+size_t cdnn_convolution_scratch(const cdnn_convolution *c) { return (void)c, 0; }
+const char *cdnn_convolution_name(const cdnn_convolution *c) { return (void)c, ""; }
+int cdnn_convolution_takes_weight(const cdnn_convolution *c) { return (void)c, 0; }
+int cdnn_convolution_run(const cdnn_convolution *c, float *x, float *weight, float *y,
+                         void *scratch) {
+  return (void)c, (void)x, (void)weight, (void)y, (void)scratch, -1;
+}
+int cdnn_sgemm(int threads, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k,
+               const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
+               int64_t ldc) {
+  (void)threads, (void)transpose_a, (void)transpose_b, (void)m, (void)n, (void)k;
+  (void)a, (void)lda, (void)b, (void)ldb, (void)beta, (void)c, (void)ldc;
+  return -1;
+}
+
+#else
+
+#include <dlfcn.h>
+#include <dnnl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// Every function of oneDNN that is called here, with the type that its header gives it.
+#define FUNCTIONS(X)                                                                            \
+  X(version) X(get_effective_cpu_isa) X(engine_create) X(stream_create) X(stream_wait)          \
+  X(stream_destroy) X(memory_create) X(memory_destroy) X(memory_desc_init_by_tag)               \
+  X(memory_desc_equal) X(memory_desc_get_size) X(convolution_forward_desc_init)                 \
+  X(convolution_backward_data_desc_init) X(convolution_backward_weights_desc_init)              \
+  X(primitive_attr_create) X(primitive_attr_set_scratchpad_mode) X(primitive_attr_destroy)      \
+  X(primitive_desc_create) X(primitive_desc_query) X(primitive_desc_query_md)                   \
+  X(primitive_desc_destroy) X(reorder_primitive_desc_create) X(primitive_create)                \
+  X(primitive_execute) X(primitive_destroy) X(sgemm)
+
+static struct {
+#define FIELD(name) __typeof__(dnnl_##name) *name;
+  FUNCTIONS(FIELD)
+#undef FIELD
+  void (*set_threads)(int), (*set_dynamic)(int);
+  int (*threads)(void), (*dynamic)(void);
+  cdnn_region_fn region;
+} dnnl;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static dnnl_engine_t engine;
+static int is_open, channel_block;
+static char version[32], error[256];
+static _Atomic pid_t user;  // the process that used the runtime first; 0: none yet
+
+static int fail(const char *text) {
+  snprintf(error, sizeof error, "%s", text ? text : "libdnnl.so.2 cannot be opened");
+  return 0;
+}
+
+static int find_functions(void *library) {
+#define FIND(name)                                                            \
+  dnnl.name = (__typeof__(dnnl_##name) *)dlsym(library, "dnnl_" #name);       \
+  if (!dnnl.name) return fail("libdnnl.so.2 lacks dnnl_" #name);
+  FUNCTIONS(FIND)
+#undef FIND
+  // Found through oneDNN's handle: the runtime that it was linked with, and no other.
+  dnnl.region = (cdnn_region_fn)dlsym(library, "GOMP_parallel");
+  dnnl.set_threads = (void (*)(int))dlsym(library, "omp_set_num_threads");
+  dnnl.set_dynamic = (void (*)(int))dlsym(library, "omp_set_dynamic");
+  dnnl.threads = (int (*)(void))dlsym(library, "omp_get_max_threads");
+  dnnl.dynamic = (int (*)(void))dlsym(library, "omp_get_dynamic");
+  if (!dnnl.region || !dnnl.set_threads || !dnnl.set_dynamic || !dnnl.threads || !dnnl.dynamic)
+    return fail("libdnnl.so.2 does not run on OpenMP");
+  return 1;
+}
+
+static int open_library(void) {
+  void *library = dlopen("libdnnl.so.2", RTLD_NOW | RTLD_LOCAL);
+  if (!library) return fail(dlerror());
+  if (!find_functions(library)) return 0;
+  const dnnl_version_t *found = dnnl.version();
+  snprintf(version, sizeof version, "%d.%d.%d", found->major, found->minor, found->patch);
+  if (found->major != 2 || found->cpu_runtime != DNNL_RUNTIME_OMP)
+    return fail("libdnnl.so.2 is not oneDNN 2.x on OpenMP");
+  int isa = (int)dnnl.get_effective_cpu_isa();
+  if ((isa & dnnl_cpu_isa_avx2) != dnnl_cpu_isa_avx2)
+    return fail("this CPU has no AVX2, without which oneDNN has no fast convolution");
+  channel_block = (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? 16 : 8;
+  if (dnnl.engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
+    return fail("oneDNN has no CPU engine");
+  return 1;
+}
+
+static void open_once(void) { is_open = open_library(); }
+
+int cdnn_open(void) {
+  pthread_once(&once, open_once);
+  pid_t first = atomic_load(&user);
+  if (is_open && first != 0 && first != getpid())
+    return fail("used before this process was forked");
+  return is_open;
+}
+
+static void note_use(void) {
+  pid_t none = 0;
+  atomic_compare_exchange_strong(&user, &none, getpid());
+}
+
+const char *cdnn_error(void) { return error; }
+const char *cdnn_version(void) { return version; }
+int cdnn_channel_block(void) { return channel_block; }
+
+cdnn_region_fn cdnn_region(void) {
+  note_use();
+  return dnnl.region;
+}
+
+// ---------------------------------------------------------------- the caller's OpenMP settings
+
+struct settings { int threads, dynamic; };
+
+// oneDNN takes its thread count from the calling thread's settings, which are the host's.
+static struct settings borrow_threads(int threads) {
+  note_use();
+  struct settings before = {dnnl.threads(), dnnl.dynamic()};
+  dnnl.set_dynamic(0);
+  dnnl.set_threads(threads);
+  return before;
+}
+
+static void give_back(struct settings before) {
+  dnnl.set_threads(before.threads);
+  dnnl.set_dynamic(before.dynamic);
+}
+
+// ---------------------------------------------------------------- convolution
+
+// What a run works on: its memory descriptions, and which of them oneDNN writes.
+struct cdnn_convolution {
+  cdnn_shape shape;
+  dnnl_primitive_t primitive, reorder;  // reorder: NULL when the weight fits as it lies
+  dnnl_memory_desc_t x, y;
+  dnnl_memory_desc_t ours, wanted;      // the weight, in our order and in the primitive's
+  dnnl_memory_desc_t pad, reorder_pad;  // scratchpads
+  size_t wanted_bytes, pad_bytes, reorder_pad_bytes;  // each a multiple of 64
+  char name[64];
+};
+
+static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+static int describe_tensors(cdnn_convolution *c, dnnl_memory_desc_t *any) {
+  const cdnn_shape *s = &c->shape;
+  int wide = s->block == 16;
+  dnnl_format_tag_t blocked = wide ? dnnl_nChw16c : dnnl_nChw8c;
+  dnnl_format_tag_t weight = s->plain_input ? (wide ? dnnl_Ohwi16o : dnnl_Ohwi8o)
+                                            : (wide ? dnnl_OIhw16i16o : dnnl_OIhw8i8o);
+  dnnl_dims_t x = {s->images, s->inputs, s->height, s->width};
+  dnnl_dims_t y = {s->images, s->outputs, s->output_height, s->output_width};
+  dnnl_dims_t w = {s->outputs, s->inputs, s->kernel, s->kernel};
+  dnnl_format_tag_t input = s->plain_input ? dnnl_nchw : blocked;
+  return dnnl.memory_desc_init_by_tag(&c->x, 4, x, dnnl_f32, input) ||
+         dnnl.memory_desc_init_by_tag(&c->y, 4, y, dnnl_f32, blocked) ||
+         dnnl.memory_desc_init_by_tag(&c->ours, 4, w, dnnl_f32, weight) ||
+         dnnl.memory_desc_init_by_tag(any, 4, w, dnnl_f32, dnnl_format_tag_any);
+}
+
+static int describe_operation(const cdnn_convolution *c, const dnnl_memory_desc_t *weight,
+                              dnnl_prop_kind_t kind, dnnl_convolution_desc_t *operation) {
+  const cdnn_shape *s = &c->shape;
+  dnnl_alg_kind_t algorithm =
+      s->algorithm == CDNN_WINOGRAD ? dnnl_convolution_winograd : dnnl_convolution_direct;
+  dnnl_dims_t strides = {s->stride, s->stride}, before = {s->padding, s->padding};
+  // Cells that no window reaches count as negative padding.
+  dnnl_dims_t after = {
+      (s->output_height - 1) * s->stride + s->kernel - s->height - s->padding,
+      (s->output_width - 1) * s->stride + s->kernel - s->width - s->padding};
+  switch (kind) {
+    case dnnl_backward_data:
+      return dnnl.convolution_backward_data_desc_init(operation, algorithm, &c->x, weight, &c->y,
+                                                      strides, before, after);
+    case dnnl_backward_weights:
+      return dnnl.convolution_backward_weights_desc_init(operation, algorithm, &c->x, weight, NULL,
+                                                         &c->y, strides, before, after);
+    default:
+      return dnnl.convolution_forward_desc_init(operation, kind, algorithm, &c->x, weight, NULL,
+                                                &c->y, strides, before, after);
+  }
+}
+
+// Takes over `description`.
+static int keep_primitive(dnnl_primitive_desc_t description, dnnl_primitive_t *primitive,
+                          dnnl_memory_desc_t *pad, size_t *pad_bytes) {
+  *pad = *dnnl.primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+  *pad_bytes = rounded(dnnl.memory_desc_get_size(pad));
+  return dnnl.primitive_create(primitive, description);
+}
+
+static int compile_reorder(cdnn_convolution *c, const_dnnl_primitive_attr_t attributes) {
+  int from_ours = c->shape.kind != CDNN_BACKWARD_WEIGHTS;
+  dnnl_primitive_desc_t description = NULL;
+  int status = dnnl.reorder_primitive_desc_create(
+      &description, from_ours ? &c->ours : &c->wanted, engine, from_ours ? &c->wanted : &c->ours,
+      engine, attributes);
+  if (status) return status;
+  status = keep_primitive(description, &c->reorder, &c->reorder_pad, &c->reorder_pad_bytes);
+  dnnl.primitive_desc_destroy(description);
+  return status;
+}
+
+static int compile(cdnn_convolution *c, const_dnnl_primitive_attr_t attributes) {
+  dnnl_memory_desc_t any;
+  dnnl_convolution_desc_t hint_operation, operation;
+  dnnl_primitive_desc_t hint = NULL, description = NULL;
+  int kind = c->shape.kind, status = describe_tensors(c, &any);
+  if (!status && kind != CDNN_FORWARD) {
+    // Backward descriptions ask for a forward one as a hint.
+    status = describe_operation(c, &any, dnnl_forward_training, &hint_operation);
+    if (!status)
+      status = dnnl.primitive_desc_create(&hint, &hint_operation, attributes, engine, NULL);
+  }
+  if (!status)
+    status = describe_operation(c, &any,
+                                kind == CDNN_FORWARD         ? dnnl_forward_training
+                                : kind == CDNN_BACKWARD_DATA ? dnnl_backward_data
+                                                             : dnnl_backward_weights,
+                                &operation);
+  if (!status)
+    status = dnnl.primitive_desc_create(&description, &operation, attributes, engine, hint);
+  if (!status) {
+    c->wanted = *dnnl.primitive_desc_query_md(
+        description,
+        kind == CDNN_BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+    const char *name = NULL;
+    dnnl.primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
+    snprintf(c->name, sizeof c->name, "%s", name ? name : "");
+    status = keep_primitive(description, &c->primitive, &c->pad, &c->pad_bytes);
+  }
+  if (!status && !dnnl.memory_desc_equal(&c->ours, &c->wanted)) {
+    c->wanted_bytes = rounded(dnnl.memory_desc_get_size(&c->wanted));
+    status = compile_reorder(c, attributes);
+  }
+  if (description) dnnl.primitive_desc_destroy(description);
+  if (hint) dnnl.primitive_desc_destroy(hint);
+  return status;
+}
+
+cdnn_convolution *cdnn_convolution_new(const cdnn_shape *shape, char *reason, size_t capacity) {
+  cdnn_convolution *c = calloc(1, sizeof *c);
+  dnnl_primitive_attr_t attributes = NULL;
+  int status = c ? dnnl.primitive_attr_create(&attributes) : dnnl_out_of_memory;
+  if (!status) {
+    c->shape = *shape;
+    // Always the caller's scratch: oneDNN's own breaks when a primitive changes its thread.
+    status = dnnl.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    struct settings before = borrow_threads(shape->threads);
+    if (!status) status = compile(c, attributes);
+    give_back(before);
+    dnnl.primitive_attr_destroy(attributes);
+  }
+  // What no jit kernel takes goes to loops that are slower than any other way.
+  if (!status && strncmp(c->name, "ref", 3) == 0) status = dnnl_unimplemented;
+  if (!status) return c;
+  snprintf(reason, capacity, status == dnnl_unimplemented ? "no kernel" : "status %d", status);
+  cdnn_convolution_free(c);
+  return NULL;
+}
+
+void cdnn_convolution_free(cdnn_convolution *c) {
+  if (!c) return;
+  if (c->primitive) dnnl.primitive_destroy(c->primitive);
+  if (c->reorder) dnnl.primitive_destroy(c->reorder);
+  free(c);
+}
+
+size_t cdnn_convolution_scratch(const cdnn_convolution *c) {
+  size_t larger = c->pad_bytes > c->reorder_pad_bytes ? c->pad_bytes : c->reorder_pad_bytes;
+  return c->wanted_bytes + larger;
+}
+
+const char *cdnn_convolution_name(const cdnn_convolution *c) { return c->name; }
+int cdnn_convolution_takes_weight(const cdnn_convolution *c) { return c->reorder == NULL; }
+
+// ---------------------------------------------------------------- execution
+
+enum { MAX_ARGUMENTS = 4 };
+
+struct arguments {
+  int count, status;
+  dnnl_exec_arg_t list[MAX_ARGUMENTS];
+};
+
+static void add(struct arguments *a, int name, const dnnl_memory_desc_t *description, void *data) {
+  dnnl_memory_t memory = NULL;
+  if (!a->status) a->status = dnnl.memory_create(&memory, description, engine, data);
+  if (memory) a->list[a->count++] = (dnnl_exec_arg_t){name, memory};
+}
+
+static int execute(dnnl_primitive_t primitive, dnnl_stream_t stream, struct arguments *a) {
+  if (!a->status) a->status = dnnl.primitive_execute(primitive, stream, a->count, a->list);
+  if (!a->status) a->status = dnnl.stream_wait(stream);
+  for (int i = 0; i < a->count; i++) dnnl.memory_destroy(a->list[i].memory);
+  return a->status;
+}
+
+static int run_reorder(const cdnn_convolution *c, dnnl_stream_t stream, float *ours, float *wanted,
+                       void *pad) {
+  int from_ours = c->shape.kind != CDNN_BACKWARD_WEIGHTS;
+  struct arguments a = {0};
+  add(&a, from_ours ? DNNL_ARG_FROM : DNNL_ARG_TO, &c->ours, ours);
+  add(&a, from_ours ? DNNL_ARG_TO : DNNL_ARG_FROM, &c->wanted, wanted);
+  if (c->reorder_pad_bytes) add(&a, DNNL_ARG_SCRATCHPAD, &c->reorder_pad, pad);
+  return execute(c->reorder, stream, &a);
+}
+
+static int run_convolution(const cdnn_convolution *c, dnnl_stream_t stream, float *x,
+                           float *weight, float *y, void *pad) {
+  static const int names[3][3] = {
+      {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
+      {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
+      {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST}};
+  const int *name = names[c->shape.kind];
+  struct arguments a = {0};
+  add(&a, name[0], &c->x, x);
+  add(&a, name[1], &c->wanted, weight);
+  add(&a, name[2], &c->y, y);
+  if (c->pad_bytes) add(&a, DNNL_ARG_SCRATCHPAD, &c->pad, pad);
+  return execute(c->primitive, stream, &a);
+}
+
+int cdnn_convolution_run(const cdnn_convolution *c, float *x, float *weight, float *y,
+                         void *scratch) {
+  float *wanted = c->reorder ? scratch : weight;
+  void *pad = (char *)scratch + c->wanted_bytes;
+  int writes_weight = c->shape.kind == CDNN_BACKWARD_WEIGHTS;
+  dnnl_stream_t stream = NULL;
+  struct settings before = borrow_threads(c->shape.threads);
+  int status = dnnl.stream_create(&stream, engine, dnnl_stream_default_flags);
+  if (!status && c->reorder && !writes_weight)
+    status = run_reorder(c, stream, weight, wanted, pad);
+  if (!status) status = run_convolution(c, stream, x, wanted, y, pad);
+  if (!status && c->reorder && writes_weight)
+    status = run_reorder(c, stream, weight, wanted, pad);
+  if (stream) dnnl.stream_destroy(stream);
+  give_back(before);
+  return status;
+}
+
+int cdnn_sgemm(int threads, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k,
+               const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
+               int64_t ldc) {
+  struct settings before = borrow_threads(threads);
+  int status = dnnl.sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1, a, lda, b,
+                          ldb, beta, c, ldc);
+  give_back(before);
+  return status;
+}
+#endif

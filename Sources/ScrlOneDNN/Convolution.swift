@@ -1,0 +1,105 @@
+// Convolution without bias, by oneDNN. x (N,I,H,W) → y (N,O,H',W') in blocks of channels.
+// A shape that oneDNN has no kernel for is computed by the reference: through NHWC and back.
+// Not here: bias, groups, dilation. ResNet has none.
+
+import CDNN
+import ScrlBase
+import ScrlKernels
+import ScrlTensor
+
+extension OneDNNEngine {
+  package func convolution(
+    _ x: Tensor, weight: Tensor, _ g: ConvolutionGeometry
+  ) throws(ScrlError) -> Tensor {
+    let e = try forwardExtents("convolution", x, g)
+    try expectWeight("convolution", weight, g, weightLayout(g))
+    guard let primitive = primitive(CDNN_FORWARD, e) else {
+      let y = try reference.convolution(
+        try nhwc(x), weight: try referenceWeight(weight, g), g)
+      return try reblocked(y, channelBlock(for: g.outputs))
+    }
+    let y = try Tensor(uninitialized: e.outputShape, layout: .blocked(block))
+    try primitive.run(x: x, weight: weight, y: y)
+    return y
+  }
+
+  package func convolutionBackwardInput(
+    _ dy: Tensor, weight: Tensor, inputHeight: Int, inputWidth: Int, _ g: ConvolutionGeometry
+  ) throws(ScrlError) -> Tensor {
+    let operation = "convolution_backward_input"
+    try expectWeight(operation, weight, g, weightLayout(g))
+    let e = try backwardExtents(operation, dy, inputHeight, inputWidth, g)
+    guard let primitive = primitive(CDNN_BACKWARD_DATA, e) else {
+      let dx = try reference.convolutionBackwardInput(
+        try nhwc(dy), weight: try referenceWeight(weight, g), inputHeight: inputHeight,
+        inputWidth: inputWidth, g)
+      return try reblocked(dx, channelBlock(for: g.inputs))
+    }
+    let dx = try Tensor(
+      uninitialized: e.inputShape, layout: .blocked(channelBlock(for: g.inputs)))
+    try primitive.run(x: dx, weight: weight, y: dy)
+    return dx
+  }
+
+  /// dWeight += the correlation of dy with x.
+  package func convolutionBackwardWeight(
+    _ dy: Tensor, x: Tensor, into dWeight: Tensor, _ g: ConvolutionGeometry
+  ) throws(ScrlError) {
+    let operation = "convolution_backward_weight"
+    let e = try forwardExtents(operation, x, g)
+    try expectWeight(operation, dWeight, g, weightLayout(g))
+    let d = try backwardExtents(operation, dy, e.height, e.width, g)
+    guard d.images == e.images else {
+      throw ScrlError(.shape, "\(operation): got dy of \(d.images) images · expected \(e.images)")
+    }
+    guard let primitive = primitive(CDNN_BACKWARD_WEIGHTS, e) else {
+      return try addReferenceGradient(dy, x, into: dWeight, g)
+    }
+    let sum = try Tensor(uninitialized: dWeight.shape, layout: dWeight.layout)
+    try primitive.run(x: x, weight: sum, y: dy)
+    try accumulate(dWeight, sum, workers)
+  }
+}
+
+extension OneDNNEngine {
+  /// nil: the reference must do it.
+  func primitive(_ kind: cdnn_kind, _ e: ConvolutionExtents) -> Primitive? {
+    let g = e.geometry
+    guard isBlocked(g), e.images > 0, g.padding < g.kernel,
+      let images = Int32(exactly: e.images), let height = Int32(exactly: e.height),
+      let width = Int32(exactly: e.width)
+    else { return nil }
+    return PrimitiveCache.shared.primitive(
+      cdnn_shape(
+        kind: Int32(kind.rawValue), algorithm: Int32(CDNN_DIRECT.rawValue), images: images,
+        inputs: Int32(g.inputs), outputs: Int32(g.outputs), height: height, width: width,
+        output_height: Int32(e.outputHeight), output_width: Int32(e.outputWidth),
+        kernel: Int32(g.kernel), stride: Int32(g.stride), padding: Int32(g.padding),
+        block: Int32(block), plain_input: g.inputs == 3 ? 1 : 0, threads: Int32(workers.team)))
+  }
+
+  private func nhwc(_ x: Tensor) throws(ScrlError) -> Tensor { try reblocked(x, x.shape[1]) }
+
+  private func reblocked(_ x: Tensor, _ block: Int) throws(ScrlError) -> Tensor {
+    guard x.layout != .blocked(block) else { return x }
+    return try x.plain(workers: workers).blocked(block, workers: workers)
+  }
+
+  private func referenceWeight(
+    _ weight: Tensor, _ g: ConvolutionGeometry
+  ) throws(ScrlError) -> Tensor {
+    isBlocked(g) ? try reference.packWeight(try unpackWeight(weight, g), g) : weight
+  }
+
+  private func addReferenceGradient(
+    _ dy: Tensor, _ x: Tensor, into dWeight: Tensor, _ g: ConvolutionGeometry
+  ) throws(ScrlError) {
+    guard isBlocked(g) else {
+      return try reference.convolutionBackwardWeight(
+        try nhwc(dy), x: try nhwc(x), into: dWeight, g)
+    }
+    let sum = try Tensor(zeros: g.weightShape, layout: .outputFirst)
+    try reference.convolutionBackwardWeight(try nhwc(dy), x: try nhwc(x), into: sum, g)
+    try accumulate(dWeight, try packWeight(try reference.unpackWeight(sum, g), g), workers)
+  }
+}

@@ -1,0 +1,46 @@
+// The fast engine: oneDNN's convolutions on blocks of 16 (AVX-512) or 8 (AVX2) channels, its GEMM
+// for linear layers. What it has no kernel for it takes from the reference, through NHWC; the rest
+// from the shared kernels (`extension Engine`), which then run on oneDNN's threads.
+
+import CDNN
+import ScrlBase
+import ScrlKernels
+import ScrlTensor
+
+package struct OneDNNEngine: Engine {
+  package let workers: Workers
+  package var name: String { "onednn" }
+  let block: Int  // b: 16 or 8
+  let reference: OpenBLASEngine
+
+  /// - Throws: `.unsupported` with the reason when oneDNN (or the reference) cannot be used.
+  package init(workers: Workers) throws(ScrlError) {
+    try OneDNNEngine.check()
+    self.workers = workers
+    block = Int(cdnn_channel_block())
+    reference = try OpenBLASEngine(workers: workers)
+    guard let region = cdnn_region() else {
+      throw ScrlError(.unsupported, "onednn: no parallel region to share")
+    }
+    Workers.shareThreads(region)
+  }
+
+  /// The library's version, "2.6.3". Nothing is started.
+  /// - Throws: `.unsupported` with the reason when there is none to use.
+  package static func version() throws(ScrlError) -> String {
+    try check()
+    return String(cString: cdnn_version())
+  }
+
+  private static func check() throws(ScrlError) {
+    guard cdnn_open() == 1 else {
+      throw ScrlError(.unsupported, "onednn: \(String(cString: cdnn_error()))")
+    }
+  }
+
+  /// An RGB image stays plain (N,3,H,W); other odd counts are one block, as in the reference.
+  package func channelBlock(for channels: Int) -> Int {
+    if channels == 3 { return 1 }
+    return channels % block == 0 ? block : channels
+  }
+}
