@@ -3,34 +3,49 @@
 import ScrlBase
 import ScrlTensor
 
+extension ConvolutionExtents {
+  /// Of a convolution of x.
+  package init(_ x: ActivationShape, _ g: ConvolutionGeometry) throws(ScrlError) {
+    geometry = g
+    (images, height, width) = (x.images, x.height, x.width)
+    outputHeight = try g.outputExtent(x.height)
+    outputWidth = try g.outputExtent(x.width)
+  }
+
+  /// Of a convolution known by its output's gradient.
+  package init(
+    _ operation: String, gradient dy: ActivationShape, _ inputHeight: Int, _ inputWidth: Int,
+    _ g: ConvolutionGeometry
+  ) throws(ScrlError) {
+    let expected = [try g.outputExtent(inputHeight), try g.outputExtent(inputWidth)]
+    guard inputHeight > 0, inputWidth > 0, [dy.height, dy.width] == expected else {
+      throw ScrlError(
+        .shape,
+        "\(operation): got dy \([dy.images, dy.channels, dy.height, dy.width]) for input "
+          + "\(inputHeight)×\(inputWidth) · expected \(expected[0])×\(expected[1]) cells")
+    }
+    geometry = g
+    (images, height, width) = (dy.images, inputHeight, inputWidth)
+    (outputHeight, outputWidth) = (dy.height, dy.width)
+  }
+}
+
 func convolutionExtents(
   _ operation: String, _ x: Tensor, _ g: ConvolutionGeometry
 ) throws(ScrlError) -> ConvolutionExtents {
-  let shape = try nhwcShape(operation, x, channels: g.inputs)
-  return ConvolutionExtents(
-    geometry: g, images: shape.images, height: shape.height, width: shape.width,
-    outputHeight: try g.outputExtent(shape.height), outputWidth: try g.outputExtent(shape.width))
+  try ConvolutionExtents(try nhwcShape(operation, x, channels: g.inputs), g)
 }
 
-/// The extents of a convolution known by its output's gradient.
 func backwardExtents(
   _ operation: String, _ dy: Tensor, _ inputHeight: Int, _ inputWidth: Int,
   _ g: ConvolutionGeometry
 ) throws(ScrlError) -> ConvolutionExtents {
-  let shape = try nhwcShape(operation, dy, channels: g.outputs)
-  let expected = [try g.outputExtent(inputHeight), try g.outputExtent(inputWidth)]
-  guard inputHeight > 0, inputWidth > 0, [shape.height, shape.width] == expected else {
-    throw ScrlError(
-      .shape,
-      "\(operation): got dy \(dy.shape) for input \(inputHeight)×\(inputWidth) · expected "
-        + "\(expected[0])×\(expected[1]) cells")
-  }
-  return ConvolutionExtents(
-    geometry: g, images: shape.images, height: inputHeight, width: inputWidth,
-    outputHeight: shape.height, outputWidth: shape.width)
+  try ConvolutionExtents(
+    operation, gradient: try nhwcShape(operation, dy, channels: g.outputs), inputHeight,
+    inputWidth, g)
 }
 
-func expectWeight(
+package func expectWeight(
   _ operation: String, _ weight: Tensor, _ g: ConvolutionGeometry, _ layout: Layout
 ) throws(ScrlError) {
   guard weight.shape == g.weightShape, weight.layout == layout else {

@@ -7,11 +7,11 @@ import ScrlBase
 import ScrlTensor
 
 /// All extents of one convolution.
-struct ConvolutionExtents {
-  let geometry: ConvolutionGeometry
-  let images: Int
-  let height, width: Int  // of x
-  let outputHeight, outputWidth: Int  // of y
+package struct ConvolutionExtents {
+  package let geometry: ConvolutionGeometry
+  package let images: Int
+  package let height, width: Int  // of x
+  package let outputHeight, outputWidth: Int  // of y
 
   var outputCells: Int { outputHeight * outputWidth }
   var pixels: Int { images * outputCells }

@@ -71,6 +71,11 @@ package protocol Engine: Sendable {
     _ dy: Tensor, like shape: ActivationShape
   ) throws(ScrlError) -> Tensor
 
+  // c (M×N, no gaps between rows) ← op(a) (M×K) · op(b) (K×N) + beta·c. Callers check extents.
+  func multiply(
+    _ m: Int, _ n: Int, _ k: Int, _ a: Matrix, _ b: Matrix, beta: Float, into c: Tensor
+  ) throws(ScrlError)
+
   // y (N,O) = x (N,I) · weight (O,I)ᵀ + bias (O).
   func linear(_ x: Tensor, weight: Tensor, bias: Tensor?) throws(ScrlError) -> Tensor
   func linearBackwardInput(_ dy: Tensor, weight: Tensor) throws(ScrlError) -> Tensor

@@ -4,12 +4,21 @@
 
 import COpenBLAS
 import ScrlBase
+import ScrlTensor
 
 /// Where a row-major matrix lies, and whether it is read transposed.
-struct Matrix {
-  let start: UnsafePointer<Float>
-  let stride: Int  // elements from one stored row to the next
-  var transposed = false
+package struct Matrix {
+  package let start: UnsafePointer<Float>
+  package let stride: Int  // elements from one stored row to the next
+  package var transposed = false
+}
+
+extension OpenBLASEngine {
+  package func multiply(
+    _ m: Int, _ n: Int, _ k: Int, _ a: Matrix, _ b: Matrix, beta: Float, into c: Tensor
+  ) {
+    gemm(m, n, k, a, b, beta: beta, into: c.pointer, stride: n, workers)
+  }
 }
 
 /// One product on the calling thread.

@@ -1,9 +1,9 @@
-// The fully connected layer: y (N,O) = x (N,I) · weight (O,I)ᵀ + bias (O).
+// The fully connected layer: y (N,O) = x (N,I) · weight (O,I)ᵀ + bias (O), by the engine's product.
 
 import ScrlBase
 import ScrlTensor
 
-extension OpenBLASEngine {
+extension Engine {
   package func linear(
     _ x: Tensor, weight: Tensor, bias: Tensor?
   ) throws(ScrlError) -> Tensor {
@@ -15,10 +15,10 @@ extension OpenBLASEngine {
         (result.pointer + row * outputs).update(from: bias.pointer, count: outputs)
       }
     }
-    gemm(
+    try multiply(
       rows, outputs, inputs, Matrix(start: x.pointer, stride: inputs),
       Matrix(start: weight.pointer, stride: inputs, transposed: true),
-      beta: bias == nil ? 0 : 1, into: result.pointer, stride: outputs, workers)
+      beta: bias == nil ? 0 : 1, into: result)
     return result
   }
 
@@ -26,10 +26,9 @@ extension OpenBLASEngine {
   package func linearBackwardInput(_ dy: Tensor, weight: Tensor) throws(ScrlError) -> Tensor {
     let (rows, outputs, inputs) = try linearExtents("linear_backward_input", dy, weight, axis: 0)
     let result = try Tensor(uninitialized: [rows, inputs])
-    gemm(
+    try multiply(
       rows, inputs, outputs, Matrix(start: dy.pointer, stride: outputs),
-      Matrix(start: weight.pointer, stride: inputs), beta: 0, into: result.pointer,
-      stride: inputs, workers)
+      Matrix(start: weight.pointer, stride: inputs), beta: 0, into: result)
     return result
   }
 
@@ -46,16 +45,15 @@ extension OpenBLASEngine {
       try expectCount(operation, "dBias", dBias, outputs)
       addColumnSums(dy.pointer, rows, outputs, into: dBias.pointer)
     }
-    gemm(
+    try multiply(
       outputs, inputs, rows, Matrix(start: dy.pointer, stride: outputs, transposed: true),
-      Matrix(start: x.pointer, stride: inputs), beta: 1, into: dWeight.pointer, stride: inputs,
-      workers)
+      Matrix(start: x.pointer, stride: inputs), beta: 1, into: dWeight)
   }
 }
 
 /// (rows, the matrix's features, the weight's other extent). `axis`: the weight's extent that
 /// the features must equal.
-package func linearExtents(
+private func linearExtents(
   _ operation: String, _ matrix: Tensor, _ weight: Tensor, axis: Int
 ) throws(ScrlError) -> (Int, Int, Int) {
   guard matrix.shape.count == 2, weight.shape.count == 2, weight.layout == .plain,
@@ -70,7 +68,7 @@ package func linearExtents(
 }
 
 /// One float64 sum per column, rows in order.
-package func addColumnSums(
+private func addColumnSums(
   _ dy: UnsafePointer<Float>, _ rows: Int, _ columns: Int,
   into result: UnsafeMutablePointer<Float>
 ) {

@@ -55,7 +55,7 @@ private func sameMemoryOrder(_ a: Tensor, _ b: Tensor) -> Bool {
   a.layout == b.layout || a.shape.count == 2
 }
 
-package func expectCount(
+func expectCount(
   _ operation: String, _ what: String, _ tensor: Tensor, _ count: Int
 ) throws(ScrlError) {
   guard tensor.count == count else {

@@ -34,7 +34,8 @@ private func normalized(
 }
 
 @Test(
-  "batch normalisation equals its definition", arguments: onEngines([48, 16, 12, 8, 3]), [true, false])
+  "batch normalisation equals its definition", arguments: onEngines([48, 16, 12, 8, 3]),
+  [true, false])
 func batchNormDefinition(_ on: (kind: TestEngine, block: Int), relu: Bool) throws {
   let (kind, block) = on
   let engine = try kind.make(Workers(2))
@@ -50,7 +51,8 @@ func batchNormDefinition(_ on: (kind: TestEngine, block: Int), relu: Bool) throw
 }
 
 @Test(
-  "batch normalisation's gradient equals finite differences", arguments: onEngines([48, 16, 12, 8]),
+  "batch normalisation's gradient equals finite differences",
+  arguments: onEngines([48, 16, 12, 8]),
   [true, false])
 func batchNormFiniteDifference(_ on: (kind: TestEngine, block: Int), relu: Bool) throws {
   let (kind, block) = on

@@ -59,10 +59,10 @@ struct ResNetShapeTests {
   func kernels(_ layer: Layer) throws {
     let engine = try OneDNNEngine(workers: Workers(2))
     let g = try layer.geometry
-    let out = try g.outputExtent(layer.side)
-    let e = ConvolutionExtents(
-      geometry: g, images: layer.images, height: layer.side, width: layer.side, outputHeight: out,
-      outputWidth: out)
+    let e = try ConvolutionExtents(
+      ActivationShape(
+        images: layer.images, channels: g.inputs, height: layer.side, width: layer.side,
+        block: g.inputs), g)
     let forward = try #require(engine.primitive(CDNN_FORWARD, e))
     let weights = try #require(engine.primitive(CDNN_BACKWARD_WEIGHTS, e))
     #expect(forward.takesWeight && weights.takesWeight)
