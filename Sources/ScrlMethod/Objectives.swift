@@ -28,7 +28,7 @@ extension SelfDistillation {
     // 2. Target network on the same views and boxes, nothing kept: t (2K,D).
     let still = Pass(engine: pass.engine, mode: .training)
     let seen = try target.encoder.forward(batch.views, upTo: config.trainedStage, still)
-    let t = try target.projector.forward(try regions.pool(seen, still), still).value
+    let t = try target.projector.forward(try regions.pool(seen, still), still).value(pass.engine)
     watch.lap(\.targetForward)
 
     // 3. Loss: mean over boxes of (2 − 2 q₁·t₂) + (2 − 2 q₂·t₁), paper section 3; and the
@@ -39,7 +39,7 @@ extension SelfDistillation {
       let pooled = try pass.globalAveragePool(features.detached)
       let logits = try probe.forward(pooled, pass)
       outcome.probeLoss = try pass.crossEntropyLoss(logits, labels: labels)
-      outcome.accuracy = accuracy(logits.value, labels)
+      outcome.accuracy = accuracy(try logits.value(pass.engine), labels)
     }
     return outcome
   }
@@ -55,7 +55,7 @@ extension Classification {
     watch.lap(\.onlineForward)
     let labels = batch.viewLabels ?? []
     let loss = try pass.crossEntropyLoss(logits, labels: labels)
-    return Outcome(loss: loss, accuracy: accuracy(logits.value, labels))
+    return Outcome(loss: loss, accuracy: accuracy(try logits.value(pass.engine), labels))
   }
 }
 

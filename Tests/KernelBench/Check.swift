@@ -3,6 +3,7 @@
 
 import ScrlBase
 import ScrlKernels
+import TestSupport
 import ScrlTensor
 
 func check(_ engine: some Engine, block: Int) throws(ScrlError) {

@@ -2,6 +2,7 @@
 
 import ScrlBase
 import ScrlKernels
+import TestSupport
 import ScrlTensor
 
 /// Enough sets of operands to exceed a 32 MiB cache three times.

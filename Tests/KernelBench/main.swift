@@ -9,6 +9,7 @@
 
 import ScrlBase
 import ScrlKernels
+import TestSupport
 
 struct Options {
   var block = 16
