@@ -29,6 +29,13 @@ struct NormLanes {
   private let mean, factor, shift: Lanes  // factor = scale·inv
   private let slope, steep: Lanes  // of the gradient's two sums
 
+  /// Of no normalisation.
+  static let none = NormLanes()
+
+  private init() {
+    (mean, factor, shift, slope, steep) = (Lanes(), Lanes(), Lanes(), Lanes(), Lanes())
+  }
+
   init(
     _ channels: NormChannels, _ block: Int, slopes: UnsafePointer<Float>? = nil
   ) {

@@ -109,33 +109,29 @@ private func addLanes(
   _ count: Int, _ y: UnsafeMutablePointer<Float>
 ) {
   switch (one, two) {
-  case (let one?, let two?):
-    addLoop(count, y, { one.value(lanes(a, $0)) + two.value(lanes(b, $0)) }) {
-      one.value(a[$0], $1) + two.value(b[$0], $1)
-    }
-  case (let one?, nil):
-    addLoop(count, y, { one.value(lanes(a, $0)) + lanes(b, $0) }) { one.value(a[$0], $1) + b[$0] }
-  case (nil, let two?):
-    addLoop(count, y, { lanes(a, $0) + two.value(lanes(b, $0)) }) { a[$0] + two.value(b[$0], $1) }
-  case (nil, nil):
-    addLoop(count, y, { lanes(a, $0) + lanes(b, $0) }) { i, _ in a[i] + b[i] }
+  case (let one?, let two?): addLoop(a, one, true, b, two, true, count, y)
+  case (let one?, nil): addLoop(a, one, true, b, one, false, count, y)
+  case (nil, let two?): addLoop(a, two, false, b, two, true, count, y)
+  case (nil, nil): addLoop(a, .none, false, b, .none, false, count, y)
   }
 }
 
 @inline(__always)
 private func addLoop(
-  _ count: Int, _ y: UnsafeMutablePointer<Float>, _ sixteen: (Int) -> Lanes,
-  _ one: (Int, Int) -> Float
+  _ a: UnsafePointer<Float>, _ one: NormLanes, _ usesOne: Bool, _ b: UnsafePointer<Float>,
+  _ two: NormLanes, _ usesTwo: Bool, _ count: Int, _ y: UnsafeMutablePointer<Float>
 ) {
   var i = 0
   while i &+ laneCount <= count {
-    var sum = sixteen(i)
+    let (p, q) = (lanes(a, i), lanes(b, i))
+    var sum = (usesOne ? one.value(p) : p) + (usesTwo ? two.value(q) : q)
     sum.replace(with: 0, where: sum .< 0)
     store(sum, y, i)
     i &+= laneCount
   }
   for lane in 0..<count &- i {
-    let sum = one(i &+ lane, lane)
+    let (p, q) = (a[i &+ lane], b[i &+ lane])
+    let sum = (usesOne ? one.value(p, lane) : p) + (usesTwo ? two.value(q, lane) : q)
     y[i &+ lane] = sum < 0 ? 0 : sum
   }
 }
@@ -145,27 +141,24 @@ private func maskGradient(
   _ d: UnsafeMutablePointer<Float>, _ more: UnsafePointer<Float>?, _ y: UnsafePointer<Float>,
   _ count: Int
 ) {
-  if let more {
-    maskLoop(d, y, count, { lanes(d, $0) + lanes(more, $0) }) { d[$0] + more[$0] }
-  } else {
-    maskLoop(d, y, count, { lanes(d, $0) }) { d[$0] }
-  }
+  if let more { maskLoop(d, more, true, y, count) } else { maskLoop(d, d, false, y, count) }
 }
 
 @inline(__always)
 private func maskLoop(
-  _ d: UnsafeMutablePointer<Float>, _ y: UnsafePointer<Float>, _ count: Int,
-  _ sixteen: (Int) -> Lanes, _ one: (Int) -> Float
+  _ d: UnsafeMutablePointer<Float>, _ more: UnsafePointer<Float>, _ adds: Bool,
+  _ y: UnsafePointer<Float>, _ count: Int
 ) {
   var i = 0
   while i &+ laneCount <= count {
-    var sum = sixteen(i)
+    var sum = lanes(d, i)
+    if adds { sum += lanes(more, i) }
     sum.replace(with: 0, where: .!(lanes(y, i) .> 0))
     store(sum, d, i)
     i &+= laneCount
   }
   while i < count {
-    d[i] = y[i] > 0 ? one(i) : 0
+    d[i] = y[i] > 0 ? (adds ? d[i] + more[i] : d[i]) : 0
     i &+= 1
   }
 }
