@@ -19,6 +19,7 @@ private enum Place {
   static let epoch = "/training/epoch"
   static let seed = "/training/seed"
   static let threads = "/training/threads"
+  static let algorithms = "/training/algorithms"
   static let ranks = "/training/ranks"
   static let datasetPath = "/training/dataset_path"
   static let fingerprint = "/training/dataset_fingerprint"
@@ -38,6 +39,8 @@ func writeCheckpoint(
     Place.epoch, integer: Int64(trainer.stepsDone / trainer.schedules.stepsPerEpoch))
   try writer.write(Place.threads, integer: Int64(trainer.engine.workers.count))
   try writer.write(Place.ranks, integer: 1)
+  let algorithms = trainer.engine.algorithmChoices
+  if !algorithms.isEmpty { try writer.write(Place.algorithms, text: algorithms) }
   if let dataset = trainer.dataset {
     try writer.write(Place.datasetPath, attribute: dataset.absolutePath)
     try writer.write(
@@ -69,6 +72,7 @@ extension CheckpointWriter {
 extension CheckpointReader {
   fileprivate func config() throws(ScrlError) -> Config {
     var config = Config()
+    config.winograd = .off  // as in checkpoints from before there was the key
     try config.merge(text: try text(Place.config))
     try config.merge(text: try attributeText(Place.hostConfig))
     try config.check()
@@ -142,6 +146,13 @@ struct SavedTraining {
   func restore(_ trainer: Trainer) throws(ScrlError) {
     try reader.fill(Place.model, trainer.state.state.map { ($0.name, $0.tensor) })
     try reader.fill(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
+    if reader.has(Place.algorithms) {
+      do throws(ScrlError) {
+        try trainer.engine.restoreAlgorithms(try reader.text(Place.algorithms))
+      } catch {
+        throw ScrlError(error.code, "read \(reader.path): \(Place.algorithms): \(error.message)")
+      }
+    }
     trainer.stepsDone = step
     trainer.stepsSkipped = stepsSkipped
   }

@@ -13,13 +13,13 @@ extension OneDNNEngine {
   ) throws(ScrlError) -> Tensor {
     let e = try forwardExtents("convolution", x, g)
     try expectWeight("convolution", weight, g, weightLayout(g))
-    guard let primitive = primitive(CDNN_FORWARD, e) else {
+    guard let kernel = kernel(CDNN_FORWARD, e) else {
       let y = try reference.convolution(
         try nhwc(x), weight: try referenceWeight(weight, g), g)
       return try reblocked(y, channelBlock(for: g.outputs))
     }
     let y = try Tensor(uninitialized: e.outputShape, layout: .blocked(block))
-    try primitive.run(x: x, weight: weight, y: y)
+    try kernel.run(x: x, weight: weight, y: y)
     return y
   }
 
@@ -29,7 +29,7 @@ extension OneDNNEngine {
     let operation = "convolution_backward_input"
     try expectWeight(operation, weight, g, weightLayout(g))
     let e = try backwardExtents(operation, dy, inputHeight, inputWidth, g)
-    guard let primitive = primitive(CDNN_BACKWARD_DATA, e) else {
+    guard let kernel = kernel(CDNN_BACKWARD_DATA, e) else {
       let dx = try reference.convolutionBackwardInput(
         try nhwc(dy), weight: try referenceWeight(weight, g), inputHeight: inputHeight,
         inputWidth: inputWidth, g)
@@ -37,7 +37,7 @@ extension OneDNNEngine {
     }
     let dx = try Tensor(
       uninitialized: e.inputShape, layout: .blocked(channelBlock(for: g.inputs)))
-    try primitive.run(x: dx, weight: weight, y: dy)
+    try kernel.run(x: dx, weight: weight, y: dy)
     return dx
   }
 
@@ -52,18 +52,20 @@ extension OneDNNEngine {
     guard d.images == e.images else {
       throw ScrlError(.shape, "\(operation): got dy of \(d.images) images · expected \(e.images)")
     }
-    guard let primitive = primitive(CDNN_BACKWARD_WEIGHTS, e) else {
+    guard let kernel = kernel(CDNN_BACKWARD_WEIGHTS, e) else {
       return try addReferenceGradient(dy, x, into: dWeight, g)
     }
     let sum = try Tensor(uninitialized: dWeight.shape, layout: dWeight.layout)
-    try primitive.run(x: x, weight: sum, y: dy)
+    try kernel.run(x: x, weight: sum, y: dy)
     try accumulate(dWeight, sum, workers)
   }
 }
 
 extension OneDNNEngine {
   /// nil: the reference must do it.
-  func primitive(_ kind: cdnn_kind, _ e: ConvolutionExtents) -> Primitive? {
+  func primitive(
+    _ kind: cdnn_kind, _ e: ConvolutionExtents, _ algorithm: cdnn_algorithm = CDNN_DIRECT
+  ) -> Primitive? {
     let g = e.geometry
     guard isBlocked(g), e.images > 0, g.padding < g.kernel,
       let images = Int32(exactly: e.images), let height = Int32(exactly: e.height),
@@ -71,7 +73,7 @@ extension OneDNNEngine {
     else { return nil }
     return PrimitiveCache.shared.primitive(
       cdnn_shape(
-        kind: Int32(kind.rawValue), algorithm: Int32(CDNN_DIRECT.rawValue), images: images,
+        kind: Int32(kind.rawValue), algorithm: Int32(algorithm.rawValue), images: images,
         inputs: Int32(g.inputs), outputs: Int32(g.outputs), height: height, width: width,
         output_height: Int32(e.outputHeight), output_width: Int32(e.outputWidth),
         kernel: Int32(g.kernel), stride: Int32(g.stride), padding: Int32(g.padding),
