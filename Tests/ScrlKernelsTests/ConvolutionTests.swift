@@ -60,7 +60,8 @@ func convolutionDefinition(_ kind: TestEngine, _ c: ConvolutionCase) throws {
   // 2e-6: at most 288 products below 1, √288·2⁻²⁴ ≈ 1e-6 for each sum.
   let absolute = kind == .winograd ? winogradAmplification * 2e-6 : 2e-6
   expectClose(
-    try plainValues(try engine.convolution(blockedX, weight: weight, g)), y, relative: 1e-6, absolute: absolute, "y")
+    try plainValues(try engine.convolution(blockedX, weight: weight, g)), y, relative: 1e-6,
+    absolute: absolute, "y")
   expectClose(
     try plainValues(
       try engine.convolutionBackwardInput(
