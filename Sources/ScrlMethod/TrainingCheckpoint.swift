@@ -1,6 +1,7 @@
 // What a checkpoint means: /model, /optimizer/momentum, /training and /metrics of format 1.
 // Keys that only say how fast or where (threads, loader.*, checkpoint.*) stay out of the config
-// dataset: equal training gives equal datasets, whatever the machine.
+// dataset: equal training gives equal datasets, whatever the machine. /training/algorithms is there
+// when the engine chose some by time: computed otherwise, the training would not be equal.
 
 import ScrlAutograd
 import ScrlBase
