@@ -27,6 +27,14 @@ struct ConvolutionCall: Hashable, CustomStringConvertible {
     self.threads = threads
   }
 
+  /// What Winograd may take of direct's time and still be chosen. Two runs must choose alike on a
+  /// busy machine too, so the limit lies far from what was measured: with 64 tiles of 4×4 cells
+  /// and more it takes 0.4 to 0.75, with 32 about as long as direct, with fewer longer.
+  var handicap: Double {
+    let tiles = extents[0] * ((extents[3] + 3) / 4) * ((extents[4] + 3) / 4)
+    return tiles >= 48 ? 1.25 : 0.6
+  }
+
   /// "forward 32x64x64x56x56 threads 2"
   var description: String {
     "\(pass) \(extents.map(String.init).joined(separator: "x")) threads \(threads)"

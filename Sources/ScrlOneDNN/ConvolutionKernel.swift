@@ -9,9 +9,6 @@ enum ConvolutionKernel {
   case known(Primitive)
   case open(ConvolutionCall, direct: Primitive, winograd: Primitive, ConvolutionChoices)
 
-  /// Winograd must be this much faster, so that two runs on one machine choose alike.
-  private static let margin = 1.2
-
   /// Writes the one of x, weight, y that its kind says. What is there already must not matter:
   /// while choosing, it is written several times, by the chosen kernel last.
   func run(x: Tensor, weight: Tensor, y: Tensor) throws(ScrlError) {
@@ -21,18 +18,18 @@ enum ConvolutionKernel {
     case .open(let call, let direct, let winograd, let choices):
       let isWinograd = try choices.choose(call) { () throws(ScrlError) in
         let seconds = try ConvolutionKernel.seconds([direct, winograd], x, weight, y)
-        return seconds[0] >= ConvolutionKernel.margin * seconds[1]
+        return seconds[1] <= call.handicap * seconds[0]
       }
       try (isWinograd ? winograd : direct).run(x: x, weight: weight, y: y)
     }
   }
 
-  /// The best of three runs each, in turn, after one to warm up.
+  /// The best of five runs each, in turn, after one to warm up.
   private static func seconds(
     _ primitives: [Primitive], _ x: Tensor, _ weight: Tensor, _ y: Tensor
   ) throws(ScrlError) -> [Double] {
     var best = primitives.map { _ in Double.infinity }
-    for round in 0...3 {
+    for round in 0...5 {
       for (index, primitive) in primitives.enumerated() {
         let start = monotonicSeconds()
         try primitive.run(x: x, weight: weight, y: y)
