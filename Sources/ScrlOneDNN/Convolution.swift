@@ -63,7 +63,9 @@ extension OneDNNEngine {
 
 extension OneDNNEngine {
   /// nil: the reference must do it.
-  func primitive(_ kind: cdnn_kind, _ e: ConvolutionExtents) -> Primitive? {
+  func primitive(
+    _ kind: cdnn_kind, _ e: ConvolutionExtents, adds: Bool = false, relu: Bool = false
+  ) -> Primitive? {
     let g = e.geometry
     guard isBlocked(g), e.images > 0, g.padding < g.kernel,
       let images = Int32(exactly: e.images), let height = Int32(exactly: e.height),
@@ -75,17 +77,18 @@ extension OneDNNEngine {
         inputs: Int32(g.inputs), outputs: Int32(g.outputs), height: height, width: width,
         output_height: Int32(e.outputHeight), output_width: Int32(e.outputWidth),
         kernel: Int32(g.kernel), stride: Int32(g.stride), padding: Int32(g.padding),
-        block: Int32(block), plain_input: g.inputs == 3 ? 1 : 0, threads: Int32(workers.team)))
+        block: Int32(block), plain_input: g.inputs == 3 ? 1 : 0, threads: Int32(workers.team),
+        adds: adds ? 1 : 0, relu: relu ? 1 : 0))
   }
 
-  private func nhwc(_ x: Tensor) throws(ScrlError) -> Tensor { try reblocked(x, x.shape[1]) }
+  func nhwc(_ x: Tensor) throws(ScrlError) -> Tensor { try reblocked(x, x.shape[1]) }
 
-  private func reblocked(_ x: Tensor, _ block: Int) throws(ScrlError) -> Tensor {
+  func reblocked(_ x: Tensor, _ block: Int) throws(ScrlError) -> Tensor {
     guard x.layout != .blocked(block) else { return x }
     return try x.plain(workers: workers).blocked(block, workers: workers)
   }
 
-  private func referenceWeight(
+  func referenceWeight(
     _ weight: Tensor, _ g: ConvolutionGeometry
   ) throws(ScrlError) -> Tensor {
     isBlocked(g) ? try reference.packWeight(try unpackWeight(weight, g), g) : weight

@@ -7,6 +7,13 @@ import ScrlBase
 package final class Storage: @unchecked Sendable {
   package let pointer: UnsafeMutablePointer<Float>
   package let count: Int
+  private let isPooled: Bool
+  private let owner: Storage?  // of memory that is part of another's
+
+  /// Memory of somebody else's: the owner's, kept alive, or a host's, valid for the host's call.
+  init(borrowing pointer: UnsafeMutablePointer<Float>, count: Int, of owner: Storage?) {
+    (self.pointer, self.count, self.owner, isPooled) = (pointer, count, owner, false)
+  }
 
   fileprivate init(count: Int) throws(ScrlError) {
     let bytes = count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
@@ -16,9 +23,13 @@ package final class Storage: @unchecked Sendable {
     pointer = try BufferPool.shared.take(byteCount: bytes.partialValue)
       .bindMemory(to: Float.self, capacity: max(count, 1))
     self.count = count
+    (owner, isPooled) = (nil, true)
   }
 
-  deinit { BufferPool.shared.giveBack(pointer, byteCount: count * MemoryLayout<Float>.stride) }
+  deinit {
+    guard isPooled else { return }
+    BufferPool.shared.giveBack(pointer, byteCount: count * MemoryLayout<Float>.stride)
+  }
 }
 
 /// How the elements of a shape lie in memory.
@@ -68,7 +79,7 @@ package struct Tensor: Sendable {
     }
   }
 
-  private init(shape: [Int], layout: Layout, storage: Storage) {
+  init(shape: [Int], layout: Layout, storage: Storage) {
     self.shape = shape
     self.layout = layout
     self.storage = storage
