@@ -64,7 +64,8 @@ extension OneDNNEngine {
 extension OneDNNEngine {
   /// nil: the reference must do it.
   func primitive(
-    _ kind: cdnn_kind, _ e: ConvolutionExtents, adds: Bool = false, relu: Bool = false
+    _ kind: cdnn_kind, _ e: ConvolutionExtents, _ algorithm: cdnn_algorithm = CDNN_DIRECT,
+    adds: Bool = false, relu: Bool = false
   ) -> Primitive? {
     let g = e.geometry
     guard isBlocked(g), e.images > 0, g.padding < g.kernel,
@@ -73,7 +74,7 @@ extension OneDNNEngine {
     else { return nil }
     return PrimitiveCache.shared.primitive(
       cdnn_shape(
-        kind: Int32(kind.rawValue), algorithm: Int32(CDNN_DIRECT.rawValue), images: images,
+        kind: Int32(kind.rawValue), algorithm: Int32(algorithm.rawValue), images: images,
         inputs: Int32(g.inputs), outputs: Int32(g.outputs), height: height, width: width,
         output_height: Int32(e.outputHeight), output_width: Int32(e.outputWidth),
         kernel: Int32(g.kernel), stride: Int32(g.stride), padding: Int32(g.padding),
