@@ -452,7 +452,12 @@ scrl_status scrl_model_feature_shape(scrl_model *model, const char *stage, size_
  * The feature map of a stage.
  * @param images    (N,3,H,W), normalised as scrl_image_prepare() does.
  * @param features  receives (N,C,h,w), see scrl_model_feature_shape().
- * @param capacity  floats that fit features. Since 0.1.
+ * @param capacity  floats that fit features.
+ * @return SCRL_OK, SCRL_E_SHAPE; SCRL_E_ARGUMENT also for pixels that are not finite;
+ *         SCRL_E_DIVERGED when the model's weights, or what its BatchNorms make of them, are not;
+ *         SCRL_E_MEMORY. The first call after weights have changed takes longer: it folds every
+ *         BatchNorm into its convolution, a second copy of the weights. So do the two calls
+ *         below, which answer likewise. Since 0.1.
  */
 scrl_status scrl_model_features(scrl_model *model, const scrl_tensor *images, const char *stage,
                                 float *features, size_t capacity);

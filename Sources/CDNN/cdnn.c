@@ -30,6 +30,10 @@ int cdnn_convolution_run(const cdnn_convolution *c, float *x, float *weight, flo
                          void *scratch) {
   return (void)c, (void)x, (void)weight, (void)y, (void)scratch, -1;
 }
+int cdnn_convolution_infer(const cdnn_convolution *c, float *x, float *weight, float *bias,
+                           float *y, void *scratch) {
+  return (void)c, (void)x, (void)weight, (void)bias, (void)y, (void)scratch, -1;
+}
 int cdnn_sgemm(int threads, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k,
                const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
                int64_t ldc) {
@@ -58,7 +62,8 @@ int cdnn_sgemm(int threads, int transpose_a, int transpose_b, int64_t m, int64_t
   X(primitive_attr_create) X(primitive_attr_set_scratchpad_mode) X(primitive_attr_destroy)      \
   X(primitive_desc_create) X(primitive_desc_query) X(primitive_desc_query_md)                   \
   X(primitive_desc_destroy) X(reorder_primitive_desc_create) X(primitive_create)                \
-  X(primitive_execute) X(primitive_destroy) X(sgemm)
+  X(primitive_execute) X(primitive_destroy) X(sgemm) X(post_ops_create) X(post_ops_destroy)     \
+  X(post_ops_append_sum) X(post_ops_append_eltwise) X(primitive_attr_set_post_ops)
 
 static struct {
 #define FIELD(name) __typeof__(dnnl_##name) *name;
@@ -162,7 +167,7 @@ static void give_back(struct settings before) {
 struct cdnn_convolution {
   cdnn_shape shape;
   dnnl_primitive_t primitive, reorder;  // reorder: NULL when the weight fits as it lies
-  dnnl_memory_desc_t x, y;
+  dnnl_memory_desc_t x, y, bias;
   dnnl_memory_desc_t ours, wanted;      // the weight, in our order and in the primitive's
   dnnl_memory_desc_t pad, reorder_pad;  // scratchpads
   size_t wanted_bytes, pad_bytes, reorder_pad_bytes;  // each a multiple of 64
@@ -180,9 +185,11 @@ static int describe_tensors(cdnn_convolution *c, dnnl_memory_desc_t *any) {
   dnnl_dims_t x = {s->images, s->inputs, s->height, s->width};
   dnnl_dims_t y = {s->images, s->outputs, s->output_height, s->output_width};
   dnnl_dims_t w = {s->outputs, s->inputs, s->kernel, s->kernel};
+  dnnl_dims_t outputs = {s->outputs};
   dnnl_format_tag_t input = s->plain_input ? dnnl_nchw : blocked;
   return dnnl.memory_desc_init_by_tag(&c->x, 4, x, dnnl_f32, input) ||
          dnnl.memory_desc_init_by_tag(&c->y, 4, y, dnnl_f32, blocked) ||
+         dnnl.memory_desc_init_by_tag(&c->bias, 1, outputs, dnnl_f32, dnnl_x) ||
          dnnl.memory_desc_init_by_tag(&c->ours, 4, w, dnnl_f32, weight) ||
          dnnl.memory_desc_init_by_tag(any, 4, w, dnnl_f32, dnnl_format_tag_any);
 }
@@ -205,8 +212,9 @@ static int describe_operation(const cdnn_convolution *c, const dnnl_memory_desc_
       return dnnl.convolution_backward_weights_desc_init(operation, algorithm, &c->x, weight, NULL,
                                                          &c->y, strides, before, after);
     default:
-      return dnnl.convolution_forward_desc_init(operation, kind, algorithm, &c->x, weight, NULL,
-                                                &c->y, strides, before, after);
+      return dnnl.convolution_forward_desc_init(
+          operation, kind, algorithm, &c->x, weight,
+          s->kind == CDNN_INFERENCE ? &c->bias : NULL, &c->y, strides, before, after);
   }
 }
 
@@ -235,17 +243,19 @@ static int compile(cdnn_convolution *c, const_dnnl_primitive_attr_t attributes) 
   dnnl_convolution_desc_t hint_operation, operation;
   dnnl_primitive_desc_t hint = NULL, description = NULL;
   int kind = c->shape.kind, status = describe_tensors(c, &any);
-  if (!status && kind != CDNN_FORWARD) {
+  if (!status && (kind == CDNN_BACKWARD_DATA || kind == CDNN_BACKWARD_WEIGHTS)) {
     // Backward descriptions ask for a forward one as a hint.
     status = describe_operation(c, &any, dnnl_forward_training, &hint_operation);
     if (!status)
       status = dnnl.primitive_desc_create(&hint, &hint_operation, attributes, engine, NULL);
   }
+  // Inference too is forward_training: the kernels are the same, and Winograd's then takes the
+  // weight as it lies instead of asking for a form of its own per shape.
   if (!status)
     status = describe_operation(c, &any,
-                                kind == CDNN_FORWARD         ? dnnl_forward_training
-                                : kind == CDNN_BACKWARD_DATA ? dnnl_backward_data
-                                                             : dnnl_backward_weights,
+                                kind == CDNN_BACKWARD_DATA      ? dnnl_backward_data
+                                : kind == CDNN_BACKWARD_WEIGHTS ? dnnl_backward_weights
+                                                                : dnnl_forward_training,
                                 &operation);
   if (!status)
     status = dnnl.primitive_desc_create(&description, &operation, attributes, engine, hint);
@@ -267,6 +277,19 @@ static int compile(cdnn_convolution *c, const_dnnl_primitive_attr_t attributes) 
   return status;
 }
 
+// What CDNN_INFERENCE does to an output while it is in registers.
+static int fuse(dnnl_primitive_attr_t attributes, const cdnn_shape *s) {
+  if (s->kind != CDNN_INFERENCE) return 0;
+  dnnl_post_ops_t ops = NULL;
+  int status = dnnl.post_ops_create(&ops);
+  if (!status && s->adds) status = dnnl.post_ops_append_sum(ops, 1);
+  if (!status && s->relu)
+    status = dnnl.post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+  if (!status) status = dnnl.primitive_attr_set_post_ops(attributes, ops);
+  if (ops) dnnl.post_ops_destroy(ops);
+  return status;
+}
+
 cdnn_convolution *cdnn_convolution_new(const cdnn_shape *shape, char *reason, size_t capacity) {
   cdnn_convolution *c = calloc(1, sizeof *c);
   dnnl_primitive_attr_t attributes = NULL;
@@ -275,6 +298,7 @@ cdnn_convolution *cdnn_convolution_new(const cdnn_shape *shape, char *reason, si
     c->shape = *shape;
     // Always the caller's scratch: oneDNN's own breaks when a primitive changes its thread.
     status = dnnl.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    if (!status) status = fuse(attributes, shape);
     struct settings before = borrow_threads(shape->threads);
     if (!status) status = compile(c, attributes);
     give_back(before);
@@ -305,7 +329,7 @@ int cdnn_convolution_takes_weight(const cdnn_convolution *c) { return c->reorder
 
 // ---------------------------------------------------------------- execution
 
-enum { MAX_ARGUMENTS = 4 };
+enum { MAX_ARGUMENTS = 5 };
 
 struct arguments {
   int count, status;
@@ -336,22 +360,24 @@ static int run_reorder(const cdnn_convolution *c, dnnl_stream_t stream, float *o
 }
 
 static int run_convolution(const cdnn_convolution *c, dnnl_stream_t stream, float *x,
-                           float *weight, float *y, void *pad) {
-  static const int names[3][3] = {
+                           float *weight, float *bias, float *y, void *pad) {
+  static const int names[4][3] = {
       {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
       {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
-      {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST}};
+      {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST},
+      {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
   const int *name = names[c->shape.kind];
   struct arguments a = {0};
   add(&a, name[0], &c->x, x);
   add(&a, name[1], &c->wanted, weight);
   add(&a, name[2], &c->y, y);
+  if (bias) add(&a, DNNL_ARG_BIAS, &c->bias, bias);
   if (c->pad_bytes) add(&a, DNNL_ARG_SCRATCHPAD, &c->pad, pad);
   return execute(c->primitive, stream, &a);
 }
 
-int cdnn_convolution_run(const cdnn_convolution *c, float *x, float *weight, float *y,
-                         void *scratch) {
+static int run(const cdnn_convolution *c, float *x, float *weight, float *bias, float *y,
+               void *scratch) {
   float *wanted = c->reorder ? scratch : weight;
   void *pad = (char *)scratch + c->wanted_bytes;
   int writes_weight = c->shape.kind == CDNN_BACKWARD_WEIGHTS;
@@ -360,12 +386,22 @@ int cdnn_convolution_run(const cdnn_convolution *c, float *x, float *weight, flo
   int status = dnnl.stream_create(&stream, engine, dnnl_stream_default_flags);
   if (!status && c->reorder && !writes_weight)
     status = run_reorder(c, stream, weight, wanted, pad);
-  if (!status) status = run_convolution(c, stream, x, wanted, y, pad);
+  if (!status) status = run_convolution(c, stream, x, wanted, bias, y, pad);
   if (!status && c->reorder && writes_weight)
     status = run_reorder(c, stream, weight, wanted, pad);
   if (stream) dnnl.stream_destroy(stream);
   give_back(before);
   return status;
+}
+
+int cdnn_convolution_run(const cdnn_convolution *c, float *x, float *weight, float *y,
+                         void *scratch) {
+  return run(c, x, weight, NULL, y, scratch);
+}
+
+int cdnn_convolution_infer(const cdnn_convolution *c, float *x, float *weight, float *bias,
+                           float *y, void *scratch) {
+  return run(c, x, weight, bias, y, scratch);
 }
 
 int cdnn_sgemm(int threads, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k,

@@ -19,6 +19,7 @@ package final class Parameter: StateTensor {
   package let plainShape: [Int]
   package let value: Tensor  // engine order; written in place by optimisers
   package private(set) var gradient: Tensor?  // engine order; nil: zero
+  package private(set) var version = 0
   private let engine: any Engine  // whose order `value` is in
 
   /// - Parameter plain: the initial values, in plain order; the parameter takes the storage over.
@@ -46,6 +47,7 @@ package final class Parameter: StateTensor {
 
   package func assign(plain: Tensor) throws(ScrlError) {
     try overwrite(value, with: try packed(plain), name)
+    version += 1
   }
 
   /// A tensor that lies like `value` (a gradient, a momentum buffer) in plain order.

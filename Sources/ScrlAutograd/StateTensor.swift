@@ -6,6 +6,9 @@ import ScrlTensor
 package protocol StateTensor: AnyObject {
   var name: String { get }
   var plainShape: [Int] { get }
+  /// Grows with every assign(): whoever keeps what it made from the values sees that they are
+  /// new. What optimisers and running averages write in place is not counted.
+  var version: Int { get }
 
   /// The values in plain order; a copy, or the storage itself where the order is the same.
   func plain() throws(ScrlError) -> Tensor

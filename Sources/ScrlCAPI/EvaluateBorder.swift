@@ -96,7 +96,7 @@ private func rows(
   guard let labels else {
     throw ScrlError(.argument, "evaluate_linear: \(name)_labels is NULL · expected labels")
   }
-  let tensor = try borrow(features, [-1, -1], "evaluate_linear: \(name)_features")
+  let tensor = try borrow(features, [-1, -1], "evaluate_linear: \(name)_features").copied()
   return (tensor, (0..<tensor.shape[0]).map { Int(labels[$0]) })
 }
 

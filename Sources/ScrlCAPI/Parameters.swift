@@ -12,8 +12,8 @@ final class NamedStateTable {
   private let places: [String: Int]
   private let names: [UnsafeMutablePointer<CChar>?]
 
-  init(_ contents: ModuleContents) {
-    entries = contents.state
+  init(_ entries: [NamedState]) {
+    self.entries = entries
     places = Dictionary(
       entries.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     names = entries.map { strdup($0.name) }

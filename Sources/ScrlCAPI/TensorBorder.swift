@@ -6,7 +6,8 @@ import ScrlImage
 import ScrlKernels
 import ScrlTensor
 
-/// A copy of a host's tensor in plain order; `shape` has one entry per dimension, −1: any extent.
+/// A host's tensor in plain order, for the time of the call: its own memory where that has this
+/// order, else a copy. `expected` has one entry per dimension, −1: any extent.
 func borrow(
   _ pointer: UnsafePointer<scrl_tensor>?, _ expected: [Int], _ name: String
 ) throws(ScrlError) -> Tensor {
@@ -22,8 +23,13 @@ func borrow(
   for (extent, wanted) in zip(shape, expected) where extent < 1 || wanted > 0 && extent != wanted {
     throw ScrlError(.shape, "\(name): got shape \(shape) · expected \(expected), −1: any")
   }
-  let tensor = try Tensor(uninitialized: shape)  // overflow of the count is refused here
-  if strides.allSatisfy({ $0 == 0 }) { strides = contiguousStrides(shape) }
+  _ = try elementCount(shape)  // its overflow is refused here
+  let plain = contiguousStrides(shape)
+  if strides.allSatisfy({ $0 == 0 }) { strides = plain }
+  if strides == plain {
+    return try Tensor(borrowing: data, shape: shape)
+  }
+  let tensor = try Tensor(uninitialized: shape)
   gather(data, shape, strides, into: tensor.pointer)
   return tensor
 }

@@ -14,7 +14,7 @@ final class TrainerHandle: Handle, @unchecked Sendable {
 
   init(_ run: TrainingRun) {
     self.run = run
-    parameters = NamedStateTable(run.trainer.state)
+    parameters = NamedStateTable(run.trainer.state.state)
   }
 }
 

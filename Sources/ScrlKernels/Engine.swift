@@ -37,6 +37,14 @@ package protocol Engine: Sendable {
     _ dy: Tensor, x: Tensor, into dWeight: Tensor, _ g: ConvolutionGeometry
   ) throws(ScrlError)
 
+  /// Inference: y = conv(x) + bias (O), then + residual where there is one, then max(…, 0) where
+  /// wanted. The residual's memory may become y's: it is not to be read afterwards. A finite x is
+  /// the caller's to see to, for a fused ReLU may make 0 of NaN.
+  func foldedConvolution(
+    _ x: Tensor, weight: Tensor, bias: Tensor, _ g: ConvolutionGeometry, relu: Bool,
+    adding residual: Tensor?
+  ) throws(ScrlError) -> Tensor
+
   // BatchNorm (Ioffe & Szegedy 2015) with optional ReLU, over (N,C,H,W) or (N,F), in halves:
   // moments and sums add up over groups of images, and over machines, before they are used.
   func batchNormMoments(_ x: Tensor) throws(ScrlError) -> BatchMoments

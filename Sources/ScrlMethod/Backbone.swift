@@ -1,7 +1,7 @@
-// The pretrained encoder by itself, for inference: BatchNorm uses its running statistics.
+// The pretrained encoder by itself, for inference: BatchNorm's running statistics are folded into
+// the convolutions. Calls must not overlap.
 // Letters: N images, C channels, H×W pixels, h×w cells, K boxes, F features.
 
-import ScrlAutograd
 import ScrlBase
 import ScrlKernels
 import ScrlNN
@@ -9,11 +9,14 @@ import ScrlTensor
 
 package final class Backbone {
   package let config: Config
-  package let state: ModuleContents  // names begin with "online.encoder."
+  /// Every weight and statistic; names begin with "online.encoder.". What assigns to them is seen by
+  /// the next call.
+  package let state: [NamedState]
   private let encoder: ResNet
   private let engine: any Engine
+  private var folded: (net: FoldedResNet, version: Int)?  // of the weights when it was made
 
-  /// Images per pass: bounds the memory that activations take.
+  /// Images per pass: as many as fill the kernels, few enough that a layer's maps stay small.
   private static let chunk = 16
 
   /// A backbone with fresh weights, drawn from the config's seed.
@@ -27,7 +30,7 @@ package final class Backbone {
     engine = weights.engine
     self.config = config
     encoder = try ResNet(config.architecture, stem: config.stem, &source)
-    state = encoder.contents(prefix: Backbone.prefix)
+    state = encoder.contents(prefix: Backbone.prefix).state
   }
 
   package static let prefix = "online.encoder."
@@ -53,9 +56,10 @@ package final class Backbone {
     let result = try Tensor(
       uninitialized: try featureShape(
         stage, images: images.shape[0], height: images.shape[2], width: images.shape[3]))
-    try forEachChunk(images) { chunk, range throws(ScrlError) in
-      let map = try self.map(chunk, stage).value(self.engine).plain(workers: self.engine.workers)
-      result.writeRows(map, from: range.lowerBound)
+    let length = result.count / images.shape[0]
+    try forEachMap(images, stage) { map, range in
+      map.writePlain(
+        into: result.pointer + range.lowerBound * length, workers: self.engine.workers)
     }
     return result
   }
@@ -64,9 +68,10 @@ package final class Backbone {
   package func embed(_ images: Tensor) throws(ScrlError) -> Tensor {
     try checkImages(images)
     let result = try Tensor(uninitialized: [images.shape[0], embeddingSize])
-    try forEachChunk(images) { chunk, range throws(ScrlError) in
-      let map = try self.map(chunk, self.config.trainedStage)
-      result.writeRows(try self.pass.globalAveragePool(map).value(self.engine), from: range.lowerBound)
+    try forEachMap(images, config.trainedStage) { map, range throws(ScrlError) in
+      let rows = try self.engine.globalAveragePool(map)
+      (result.pointer + range.lowerBound * self.embeddingSize).update(
+        from: rows.pointer, count: rows.count)
     }
     return result
   }
@@ -80,12 +85,11 @@ package final class Backbone {
     let roi = try config.roiOptions(side: 1)
     let result = try Tensor(uninitialized: [boxes.count, regionSize])
     let rowsByImage = Dictionary(grouping: boxes.indices) { boxes[$0].image }
-    try forEachChunk(images) { chunk, range throws(ScrlError) in
+    let isWanted = { (range: Range<Int>) in range.contains { rowsByImage[$0] != nil } }
+    try forEachMap(images, config.roiStage, where: isWanted) { map, range throws(ScrlError) in
       let rows = range.flatMap { rowsByImage[$0] ?? [] }
-      guard !rows.isEmpty else { return }
       let inside = rows.map { boxes[$0].moved(to: boxes[$0].image - range.lowerBound) }
-      let map = try self.map(chunk, self.config.roiStage)
-      let pooled = try self.pass.roiAlign(map, boxes: inside, roi).value(self.engine)
+      let pooled = try self.engine.roiAlign(map, boxes: inside, roi)
       for (place, row) in rows.enumerated() {
         (result.pointer + row * self.regionSize).update(
           from: pooled.pointer + place * self.regionSize, count: self.regionSize)
@@ -94,11 +98,14 @@ package final class Backbone {
     return result
   }
 
-  private var pass: Pass { Pass(engine: engine, mode: .inference) }
-
-  private func map(_ images: Tensor, _ stage: Stage) throws(ScrlError) -> Activation {
-    let blocked = try images.blocked(engine.channelBlock(for: 3), workers: engine.workers)
-    return try encoder.forward(blocked, upTo: stage, pass)
+  /// The encoder with its present weights folded, which takes as long as some images: kept.
+  private func net() throws(ScrlError) -> FoldedResNet {
+    let version = state.reduce(0) { $0 + $1.tensor.version }
+    if let folded, folded.version == version { return folded.net }
+    folded = nil  // its memory first
+    let net = try FoldedResNet(encoder, engine: engine)
+    folded = (net, version)
+    return net
   }
 
   private func checkImages(_ images: Tensor) throws(ScrlError) {
@@ -107,27 +114,30 @@ package final class Backbone {
     }
   }
 
-  /// Calls the body with a few images at a time and their places.
-  private func forEachChunk(
-    _ images: Tensor, _ body: (Tensor, Range<Int>) throws(ScrlError) -> Void
+  /// Calls the body with the maps of a few images at a time, blocked, and the images' places.
+  /// - Parameter isWanted: whether the maps of these places are needed.
+  private func forEachMap(
+    _ images: Tensor, _ stage: Stage, where isWanted: (Range<Int>) -> Bool = { _ in true },
+    _ body: (Tensor, Range<Int>) throws(ScrlError) -> Void
   ) throws(ScrlError) {
+    let net = try net()
     let total = images.shape[0]
-    let length = images.count / total
     var done = 0
     while done < total {
       let range = done..<min(total, done + Backbone.chunk)
-      let part = try Tensor(uninitialized: [range.count] + images.shape.dropFirst())
-      part.pointer.update(from: images.pointer + done * length, count: part.count)
-      try body(part, range)
       done = range.upperBound
+      guard isWanted(range) else { continue }
+      let chunk = images.images(range)
+      try checkFinite(chunk)
+      let blocked = try chunk.blocked(engine.channelBlock(for: 3), workers: engine.workers)
+      try body(try net.forward(blocked, upTo: stage), range)
     }
   }
-}
 
-extension Tensor {
-  /// Copies rows into this tensor's rows from `first` on; both plain, rows of equal length.
-  fileprivate func writeRows(_ rows: Tensor, from first: Int) {
-    let length = count / max(shape[0], 1)
-    (pointer + first * length).update(from: rows.pointer, count: rows.count)
+  /// A ReLU that is fused into a convolution would make a clean 0 of NaN.
+  private func checkFinite(_ images: Tensor) throws(ScrlError) {
+    guard try squaredNorm(images.buffer, engine.workers).isFinite else {
+      throw ScrlError(.argument, "model: got pixels that are not finite · expected numbers")
+    }
   }
 }

@@ -170,13 +170,13 @@ extension Backbone {
     }
     let config = try reader.config()
     let backbone = try Backbone(config, WeightSource(zeros: try makeEngine(config)))
-    try reader.fill(Place.model, backbone.state.state.map { ($0.name, $0.tensor) })
+    try reader.fill(Place.model, backbone.state.map { ($0.name, $0.tensor) })
     return backbone
   }
 
   package func save(_ path: String) throws(ScrlError) {
     let writer = try CheckpointWriter(path: path, libraryVersion: libraryVersion)
-    try writer.write(Place.model, state.state.map { ($0.name, $0.tensor) })
+    try writer.write(Place.model, state.map { ($0.name, $0.tensor) })
     try writer.write(config)
     try writer.finish()
   }

@@ -85,6 +85,7 @@ package final class MomentumBuffer: StateTensor {
   package let isExcluded: Bool  // from LARS scaling and weight decay
   let parameter: Parameter
   let value: Tensor  // in the order of the parameter's value
+  package private(set) var version = 0
 
   init(_ entry: NamedParameter, isExcluded: Bool) throws(ScrlError) {
     name = entry.name
@@ -99,6 +100,7 @@ package final class MomentumBuffer: StateTensor {
 
   package func assign(plain: Tensor) throws(ScrlError) {
     try overwrite(value, with: try parameter.packed(plain), name)
+    version += 1
   }
 }
 

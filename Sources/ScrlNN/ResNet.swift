@@ -9,10 +9,10 @@ import ScrlTensor
 package struct ResNet: Module {
   package let architecture: Architecture
   package let stem: Stem
-  private let conv1: Convolution
-  private let bn1: BatchNorm
-  private let pooling: PoolGeometry?
-  private let stages: [[ResidualBlock]]
+  let conv1: Convolution
+  let bn1: BatchNorm
+  let pooling: PoolGeometry?
+  let stages: [[ResidualBlock]]
 
   package init(
     _ architecture: Architecture, stem: Stem = .imagenet, _ source: inout WeightSource

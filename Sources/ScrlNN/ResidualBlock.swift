@@ -5,13 +5,13 @@ import ScrlAutograd
 import ScrlBase
 
 struct ResidualBlock: Module {
-  private struct Unit {
+  struct Unit {
     let convolution: Convolution
     let norm: BatchNorm
   }
 
-  private let units: [Unit]  // conv1 bn1, conv2 bn2, …
-  private let downsample: Unit?
+  let units: [Unit]  // conv1 bn1, conv2 bn2, …
+  let downsample: Unit?
 
   init(
     name: String, kind: Architecture.Block, inputs: Int, width: Int, outputs: Int, stride: Int,

@@ -7,6 +7,7 @@ import ScrlTensor
 package final class RunningStatistic: StateTensor {
   package let name: String  // within its module: "bn1.running_mean"
   package let value: Tensor  // (C), written in place
+  package private(set) var version = 0
 
   package init(name: String, channels: Int, initial: Float) throws(ScrlError) {
     self.name = name
@@ -20,6 +21,7 @@ package final class RunningStatistic: StateTensor {
 
   package func assign(plain: Tensor) throws(ScrlError) {
     try overwrite(value, with: plain, name)
+    version += 1
   }
 
   /// value ← (1 − momentum)·value + momentum·factor·batch

@@ -61,7 +61,8 @@ extension OneDNNEngine {
 extension OneDNNEngine {
   /// nil: the reference must do it.
   func primitive(
-    _ kind: cdnn_kind, _ e: ConvolutionExtents, _ algorithm: cdnn_algorithm = CDNN_DIRECT
+    _ kind: cdnn_kind, _ e: ConvolutionExtents, _ algorithm: cdnn_algorithm = CDNN_DIRECT,
+    adds: Bool = false, relu: Bool = false
   ) -> Primitive? {
     let g = e.geometry
     guard isBlocked(g), e.images > 0, g.padding < g.kernel,
@@ -74,16 +75,17 @@ extension OneDNNEngine {
         inputs: Int32(g.inputs), outputs: Int32(g.outputs), height: height, width: width,
         output_height: Int32(e.outputHeight), output_width: Int32(e.outputWidth),
         kernel: Int32(g.kernel), stride: Int32(g.stride), padding: Int32(g.padding),
-        block: Int32(block), plain_input: g.inputs == 3 ? 1 : 0, threads: Int32(workers.team)))
+        block: Int32(block), plain_input: g.inputs == 3 ? 1 : 0, threads: Int32(workers.team),
+        adds: adds ? 1 : 0, relu: relu ? 1 : 0))
   }
 
-  private func nhwc(_ x: Tensor) throws(ScrlError) -> Tensor {
+  func nhwc(_ x: Tensor) throws(ScrlError) -> Tensor {
     guard x.layout != .blocked(x.shape[1]) else { return x }
     return try x.plain(workers: workers).blocked(x.shape[1], workers: workers)
   }
 
   /// From NHWC into the blocks of `result`.
-  private func copy(_ nhwc: Tensor, into result: Tensor) throws(ScrlError) {
+  func copy(_ nhwc: Tensor, into result: Tensor) throws(ScrlError) {
     guard case .blocked(let block) = result.layout else { return }
     let blocked =
       nhwc.layout == result.layout
@@ -91,7 +93,7 @@ extension OneDNNEngine {
     result.pointer.update(from: blocked.pointer, count: result.count)
   }
 
-  private func referenceWeight(
+  func referenceWeight(
     _ weight: Tensor, _ g: ConvolutionGeometry
   ) throws(ScrlError) -> Tensor {
     isBlocked(g) ? try reference.packWeight(try unpackWeight(weight, g), g) : weight

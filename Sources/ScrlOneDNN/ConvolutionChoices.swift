@@ -31,8 +31,7 @@ struct ConvolutionCall: Hashable, CustomStringConvertible {
   /// busy machine too, so the limit lies far from what was measured: with 64 tiles of 4×4 cells
   /// and more it takes 0.4 to 0.75, with 32 about as long as direct, with fewer longer.
   var handicap: Double {
-    let tiles = extents[0] * ((extents[3] + 3) / 4) * ((extents[4] + 3) / 4)
-    return tiles >= 48 ? 1.25 : 0.6
+    manyTiles(images: extents[0], height: extents[3], width: extents[4]) ? 1.25 : 0.6
   }
 
   /// "forward 32x64x64x56x56 threads 2"
@@ -51,6 +50,11 @@ struct ConvolutionCall: Hashable, CustomStringConvertible {
       extents.allSatisfy({ $0 > 0 }), threads > 0, description == text
     else { return nil }
   }
+}
+
+/// Enough for Winograd's products, which have a row for each.
+func manyTiles(images: Int, height: Int, width: Int) -> Bool {
+  images * ((height + 3) / 4) * ((width + 3) / 4) >= 48
 }
 
 /// What an engine and its copies have chosen so far. For any thread.

@@ -44,10 +44,7 @@ extension OneDNNEngine {
   /// nil: the reference must do it. Winograd is for 3×3, stride 1, and a frame of one zero.
   func kernel(_ kind: cdnn_kind, _ e: ConvolutionExtents) -> ConvolutionKernel? {
     guard let direct = primitive(kind, e) else { return nil }
-    let g = e.geometry
-    guard winograd != .never, g.kernel == 3, g.stride == 1, g.padding == 1, g.inputs != 3 else {
-      return .known(direct)
-    }
+    guard mayUseWinograd(e) else { return .known(direct) }
     let call = ConvolutionCall(kind, e, threads: workers.team)
     let choice = winograd == .always ? true : choices[call]
     guard choice ?? !choices.isFull, let rival = primitive(kind, e, CDNN_WINOGRAD) else {
@@ -55,6 +52,17 @@ extension OneDNNEngine {
     }
     return choice == nil
       ? .open(call, direct: direct, winograd: rival, choices) : .known(rival)
+  }
+
+  private func mayUseWinograd(_ e: ConvolutionExtents) -> Bool {
+    let g = e.geometry
+    return winograd != .never && g.kernel == 3 && g.stride == 1 && g.padding == 1 && g.inputs != 3
+  }
+
+  /// Inference measures nothing: an image's features shall not depend on what else the machine did.
+  func inferenceAlgorithm(_ e: ConvolutionExtents) -> cdnn_algorithm {
+    let isWorthIt = manyTiles(images: e.images, height: e.height, width: e.width)
+    return mayUseWinograd(e) && (isWorthIt || winograd == .always) ? CDNN_WINOGRAD : CDNN_DIRECT
   }
 
   package var algorithmChoices: String { choices.text }

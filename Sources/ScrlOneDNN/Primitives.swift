@@ -29,10 +29,24 @@ final class Primitive: @unchecked Sendable {
 
   /// Writes the one of x, weight, y that its kind says.
   func run(x: Tensor, weight: Tensor, y: Tensor) throws(ScrlError) {
-    let scratch = try Tensor(uninitialized: [scratchCount])
-    let status = withExtendedLifetime(scratch) {
-      cdnn_convolution_run(handle, x.pointer, weight.pointer, y.pointer, scratch.pointer)
+    try withScratch { scratch in
+      cdnn_convolution_run(handle, x.pointer, weight.pointer, y.pointer, scratch)
     }
+  }
+
+  /// Of the kind CDNN_INFERENCE. Writes y, or adds to it.
+  func infer(x: Tensor, weight: Tensor, bias: Tensor, y: Tensor) throws(ScrlError) {
+    try withScratch { scratch in
+      cdnn_convolution_infer(
+        handle, x.pointer, weight.pointer, bias.pointer, y.pointer, scratch)
+    }
+  }
+
+  private func withScratch(
+    _ body: (UnsafeMutablePointer<Float>) -> Int32
+  ) throws(ScrlError) {
+    let scratch = try Tensor(uninitialized: [scratchCount])
+    let status = withExtendedLifetime(scratch) { body(scratch.pointer) }
     guard status == 0 else {
       throw ScrlError(.internal, "onednn: \(name) ended with status \(status)")
     }
@@ -64,7 +78,7 @@ extension cdnn_shape {
   fileprivate var key: [Int32] {
     [
       kind, algorithm, images, inputs, outputs, height, width, kernel, stride, padding, block,
-      plain_input, threads,
+      plain_input, threads, adds, relu,
     ]
   }
 }

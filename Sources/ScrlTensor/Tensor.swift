@@ -7,6 +7,11 @@ import ScrlBase
 package final class Storage: @unchecked Sendable {
   package let pointer: UnsafeMutablePointer<Float>
   package let count: Int
+  private let isPooled: Bool
+
+  fileprivate init(borrowing pointer: UnsafeMutablePointer<Float>, count: Int) {
+    (self.pointer, self.count, isPooled) = (pointer, count, false)
+  }
 
   fileprivate init(count: Int) throws(ScrlError) {
     let bytes = count.multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
@@ -16,9 +21,13 @@ package final class Storage: @unchecked Sendable {
     pointer = try BufferPool.shared.take(byteCount: bytes.partialValue)
       .bindMemory(to: Float.self, capacity: max(count, 1))
     self.count = count
+    isPooled = true
   }
 
-  deinit { BufferPool.shared.giveBack(pointer, byteCount: count * MemoryLayout<Float>.stride) }
+  deinit {
+    guard isPooled else { return }
+    BufferPool.shared.giveBack(pointer, byteCount: count * MemoryLayout<Float>.stride)
+  }
 }
 
 /// How the elements of a shape lie in memory.
@@ -51,6 +60,17 @@ package struct Tensor: Sendable {
   package init(uninitialized shape: [Int], layout: Layout = .plain) throws(ScrlError) {
     let count = try elementCount(shape)
     self.init(shape: shape, layout: layout, storage: try Storage(count: count), count: count)
+  }
+
+  /// Over a host's memory, for reading, which must outlive every use of the tensor.
+  package init(
+    borrowing pointer: UnsafePointer<Float>, shape: [Int]
+  ) throws(ScrlError) {
+    let count = try elementCount(shape)
+    self.init(
+      shape: shape, layout: .plain,
+      storage: Storage(borrowing: UnsafeMutablePointer(mutating: pointer), count: count),
+      count: count)
   }
 
   package init(zeros shape: [Int], layout: Layout = .plain) throws(ScrlError) {

@@ -51,6 +51,45 @@ def test_strided_images_give_the_same(model, images):
         np.testing.assert_array_equal(model.embed(other), plain)
 
 
+def test_features_follow_the_weights(images):
+    with scrl.Model(small()) as changed, scrl.Model(small(seed=1)) as other:
+        boxes = [[1, 5, 9, 40, 50]]
+        before = [changed.features(images, s) for s in ("layer1", "layer4")]
+        changed.load_state_dict(other.state_dict())
+        for old, stage in zip(before, ("layer1", "layer4")):
+            new = changed.features(images, stage)
+            assert (new != old).any()
+            np.testing.assert_array_equal(new, other.features(images, stage))
+        np.testing.assert_array_equal(changed.embed(images), other.embed(images))
+        np.testing.assert_array_equal(
+            changed.embed_regions(images, boxes), other.embed_regions(images, boxes))
+
+
+@pytest.mark.parametrize("name", ["conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean",
+                                  "layer1.0.bn2.running_var"])
+def test_one_changed_weight_shows(images, name):
+    with scrl.Model(small()) as model:
+        before = model.features(images, "layer1")
+        old = model.state_dict()[name]
+        model.load_state_dict({name: old + 0.5}, strict=False)
+        assert (model.features(images, "layer1") != before).any()
+        model.load_state_dict({name: old}, strict=False)
+        np.testing.assert_array_equal(model.features(images, "layer1"), before)
+
+
+def test_what_is_not_finite_is_refused(images):
+    with scrl.Model(small()) as model:
+        bad = images.copy()
+        bad[1, 2, 3, 4] = np.nan
+        for call in (model.features, model.embed):
+            with pytest.raises(scrl.ArgumentError, match="finite"):
+                call(bad)
+        variance = model.state_dict()["layer2.0.bn1.running_var"]
+        model.load_state_dict({"layer2.0.bn1.running_var": -variance}, strict=False)
+        with pytest.raises(scrl.DivergedError, match="layer2.0.conv1"):
+            model.embed(images)
+
+
 @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 4, 64, 64), (0, 3, 64, 64), (1, 3, 0, 64)])
 def test_wrong_shapes_are_refused(model, shape):
     with pytest.raises(scrl.Error):

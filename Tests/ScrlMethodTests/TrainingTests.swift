@@ -221,7 +221,7 @@ struct RunFolderTests {
     try run.save(place.path("run.h5"))
     let backbone = try Backbone.load(place.path("run.h5"), makeEngine: testEngine)
     let trained = run.trainer.state.state.first { $0.name == "online.encoder.conv1.weight" }
-    let loaded = backbone.state.state.first { $0.name == "online.encoder.conv1.weight" }
+    let loaded = backbone.state.first { $0.name == "online.encoder.conv1.weight" }
     #expect(try trained?.tensor.plain().array == loaded?.tensor.plain().array)
     let images = try Tensor([Float](repeating: 0.5, count: 2 * 3 * 32 * 32), shape: [2, 3, 32, 32])
     let map = try backbone.features(images, stage: .layer4)

@@ -39,6 +39,10 @@ struct ResNetShapeTests {
     #expect(forward.takesWeight && weights.takesWeight)
     #expect(forward.name.hasPrefix("jit") && weights.name.hasPrefix("jit"))
     if g.inputs != 3 { #expect(engine.primitive(CDNN_BACKWARD_DATA, e) != nil) }
+    for adds in [false, true] {
+      let fused = try #require(engine.primitive(CDNN_INFERENCE, e, adds: adds, relu: true))
+      #expect(fused.takesWeight && fused.name.hasPrefix("jit"))
+    }
   }
 
   // Both sides round; 1.5: the luck of the draw.

@@ -21,7 +21,7 @@ typedef void (*cdnn_region_fn)(void (*task)(void *), void *argument, unsigned th
                                unsigned flags);
 cdnn_region_fn cdnn_region(void);
 
-enum cdnn_kind { CDNN_FORWARD, CDNN_BACKWARD_DATA, CDNN_BACKWARD_WEIGHTS };
+enum cdnn_kind { CDNN_FORWARD, CDNN_BACKWARD_DATA, CDNN_BACKWARD_WEIGHTS, CDNN_INFERENCE };
 enum cdnn_algorithm { CDNN_DIRECT, CDNN_WINOGRAD };  // Winograd: 3×3, stride 1
 
 typedef struct {
@@ -33,6 +33,7 @@ typedef struct {
   int32_t block;                        // b of weight and output: 16 or 8; it divides outputs
   int32_t plain_input;                  // 1: (N,I,H,W), else b divides inputs
   int32_t threads;
+  int32_t adds, relu;                   // of CDNN_INFERENCE alone
 } cdnn_shape;
 
 // A compiled convolution: immutable, for any thread and several at a time.
@@ -53,6 +54,11 @@ int cdnn_convolution_takes_weight(const cdnn_convolution *convolution);
 // thread must be able to have `shape.threads` threads. 0, or oneDNN's status.
 int cdnn_convolution_run(const cdnn_convolution *convolution, float *x, float *weight, float *y,
                          void *scratch);
+
+// CDNN_INFERENCE: y ← conv(x) + bias (O), then + y as it was (`adds`), then max(…, 0) (`relu`), in
+// one pass. The maximum of NaN and 0 is 0 here. The rest as above.
+int cdnn_convolution_infer(const cdnn_convolution *convolution, float *x, float *weight,
+                           float *bias, float *y, void *scratch);
 
 // C ← op(A)·op(B) + beta·C, row-major, on `threads` threads. 0, or oneDNN's status.
 int cdnn_sgemm(int threads, int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k,

@@ -68,7 +68,11 @@ class Model(_ffi.Handle):
         return Config._adopt(pointer)
 
     def features(self, x: Any, stage: str = "layer4") -> np.ndarray:
-        """(N,C,h,w) float32: the feature map of a stage, "layer1" … "layer4"."""
+        """(N,C,h,w) float32: the feature map of a stage, "layer1" … "layer4".
+
+        Raises ArgumentError for pixels that are not finite, DivergedError for such weights; embed()
+        and embed_regions() too.
+        """
         tensor, array = _ffi.borrow(x, 4, "features")
         shape = (c_int64 * 4)()
         name = _ffi.text_bytes(stage, "stage")
