@@ -52,13 +52,17 @@ let package = Package(
         "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
         "ScrlStore", "ScrlMethod",
       ]),
+    // Times the kernels of a Config's step.
+    .target(
+      name: "ScrlBench",
+      dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlNN", "ScrlMethod"]),
 
     // Floor 7: the border.
     .target(
       name: "ScrlCAPI",
       dependencies: [
         "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlNN", "ScrlImage",
-        "ScrlStore", "ScrlMethod", "ScrlEval",
+        "ScrlStore", "ScrlMethod", "ScrlEval", "ScrlBench",
       ]),
 
     // Tests: one target per floor, and what they share.
@@ -69,9 +73,6 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "TestReference"],
       path: "Tests/Support"),
-    .executableTarget(  // not shipped: times the kernels
-      name: "KernelBench", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"],
-      path: "Tests/KernelBench"),
     .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
     .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
     .testTarget(
@@ -83,6 +84,7 @@ let package = Package(
     .testTarget(name: "ScrlStoreTests", dependencies: ["ScrlStore", "CHDF5", "TestSupport"]),
     .testTarget(name: "ScrlMethodTests", dependencies: ["ScrlMethod", "TestSupport"]),
     .testTarget(name: "ScrlEvalTests", dependencies: ["ScrlEval", "TestSupport"]),
+    .testTarget(name: "ScrlBenchTests", dependencies: ["ScrlBench", "ScrlNN", "TestSupport"]),
 
     // Every quantity of the method against an independent reference, as one table.
     .executableTarget(

@@ -5,7 +5,7 @@ import ScrlBase
 import ScrlKernels
 import ScrlTensor
 
-func check(_ engine: some Engine, block: Int) throws(ScrlError) {
+func checkElementwise(_ engine: some Engine, block: Int) throws(ScrlError) {
   let shape = [3, 32, 43, 42]
   let (got, want) = (
     try everything(engine, shape, block: block), try everything(engine, shape, block: 32)
@@ -25,8 +25,7 @@ private func everything(
 ) throws(ScrlError) -> [(String, Tensor)] {
   let workers = engine.workers
   func sample(_ shape: [Int], _ seed: Int) throws(ScrlError) -> Tensor {
-    let plain = try Tensor(uninitialized: shape)
-    fill(plain, seed: seed)
+    let plain = try samples(shape, seed: seed)
     return shape.count == 4 ? try plain.blocked(block, workers: workers) : plain
   }
   let (x, dy) = (try sample(shape, 1), try sample(shape, 2))
