@@ -1,4 +1,4 @@
-"""Photo-like pictures for both sides of the views benchmark: a dataset, and the same JPEGs as files.
+"""Photo-like pictures for both sides of the views benchmark: a dataset, and its JPEGs as files.
 
     python bench/make_photos.py FOLDER      FOLDER/photos.h5, FOLDER/00.jpg …
 """

@@ -54,7 +54,7 @@ class Plan:
                     self._our_step(f"scrl, {threads}", *step50, threads),
                     self._torch_step(f"PyTorch nhwc fp32, {threads}", *step50, "nhwc", "fp32",
                                      threads=threads))]),
-            Section("reference", "The reference engine (OpenBLAS): training step, ResNet-50, 224²", [
+            Section("reference", "The reference (OpenBLAS): training step, ResNet-50, 224²", [
                 self._our_step("scrl on OpenBLAS", *step50, many, "compute.backend=openblas"),
                 self._torch_step("PyTorch nchw fp32", *step50, "nchw", "fp32")]),
         ]

@@ -80,8 +80,10 @@ def scaling(measured):
             continue
         for more in measured:
             if more is not one and more.name.startswith(one.name[:-1]):
-                lines.append(f"- {more.name} threads against one: {ratio(more, one)} times as fast.")
-    return [line for line in lines if "None" not in line]
+                gain = ratio(more, one)
+                if gain:
+                    lines.append(f"- {more.name} threads against one: {gain} times as fast.")
+    return lines
 
 
 def parts(section, measured):
@@ -151,11 +153,11 @@ def machine_lines(facts):
 def render(data):
     setting, facts = data["setting"], data["facts"]
     lines = ["# Benchmarks", "",
-             "Written by `make bench` (`bench/run.py`) from its raw results. Programs take turns: each "
-             f"of {data['rounds']} rounds runs every program of a section once, in a process of "
-             f"its own, {setting['steps']} timed runs after {setting['warmup']}. Numbers are medians "
-             "over the rounds, ratios are taken within a round; in brackets the least and the most. "
-             "Before it is timed, libscrl's result is compared with its reference engine's."]
+             "Written by `make bench` (`bench/run.py`) from its raw results. Programs take turns: "
+             f"each of {data['rounds']} rounds runs every program of a section once, in a process "
+             f"of its own, {setting['steps']} timed runs after {setting['warmup']}. Numbers are "
+             "medians over the rounds, ratios are taken within a round; in brackets the least and "
+             "the most. Before libscrl is timed, its result is compared with another engine's."]
     if setting.get("tiny"):
         lines += ["", "**Tiny sizes: this tries the tool and measures nothing.**"]
     lines += ["", f"Measured {facts.get('date', 'at an unknown date')}:", "", *machine_lines(facts)]

@@ -752,7 +752,7 @@ scrl_status scrl_evaluate_linear_on(const scrl_tensor *train_features,
 scrl_status scrl_bench_flops(const scrl_config *config, double *image, double *step);
 
 /**
- * Measures this machine's peak: the fastest of three products of two 2048×2048 matrices by each
+ * Measures this machine's peak: the fastest of five products of two 2048×2048 matrices by each
  * backend that can compute in this process, on the config's threads.
  * @param flops_per_second  floating-point operations a second.
  * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_UNSUPPORTED, SCRL_E_MEMORY. Any thread. Since 0.1.

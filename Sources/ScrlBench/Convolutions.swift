@@ -19,10 +19,13 @@ struct ConvolutionBench<E: Engine> {
     let x = try samples([images, g.inputs, layer.side, layer.side], seed: 1)
     let dy = try samples([images, g.outputs, output, output], seed: 2)
     let weight = try samples(g.weightShape, seed: 3)
+    let text =
+      "\(images)x\(g.inputs)x\(layer.side)x\(layer.side) to \(g.outputs), "
+      + "\(g.kernel)x\(g.kernel)/\(g.stride)"
     var ring = [try engine.operands(layer, x: x, dy: dy, weight: weight)]
     if let other {
       let theirs = try other.operands(layer, x: x, dy: dy, weight: weight)
-      for pass in passes { try compare(pass, layer, ring[0], other, theirs) }
+      for pass in passes { try compare(pass, layer, text, ring[0], other, theirs) }
     }
     while ring.count < ringLength(elements: x.count + dy.count) {
       let first = ring[0]
@@ -32,9 +35,6 @@ struct ConvolutionBench<E: Engine> {
           dy: try samples(dy.shape, layout: first.dy.layout, seed: ring.count),
           weight: first.weight, dWeight: first.dWeight))
     }
-    let text =
-      "\(images)x\(g.inputs)x\(layer.side)x\(layer.side) to \(g.outputs), "
-      + "\(g.kernel)x\(g.kernel)/\(g.stride)"
     let work = Work.flops(try layer.flops(images: images))
     var results = ring.map(\.dWeight)  // kept for a turn, so that the pool hands out cold memory
     for pass in passes {
@@ -51,8 +51,8 @@ struct ConvolutionBench<E: Engine> {
   /// walk of roundings); Winograd's transforms add some tens of roundings. A lost tap, row or block
   /// shows as 1e-3 and more.
   private func compare(
-    _ pass: ConvolutionPass, _ layer: ConvolutionLayer, _ mine: ConvolutionOperands,
-    _ other: any Engine, _ theirs: ConvolutionOperands
+    _ pass: ConvolutionPass, _ layer: ConvolutionLayer, _ shape: String,
+    _ mine: ConvolutionOperands, _ other: any Engine, _ theirs: ConvolutionOperands
   ) throws(ScrlError) {
     let got = try engine.plain(try engine.run(pass, layer, mine), of: pass, layer)
     let want = try other.plain(try other.run(pass, layer, theirs), of: pass, layer)
@@ -62,8 +62,8 @@ struct ConvolutionBench<E: Engine> {
     guard distance <= tolerance else {
       throw ScrlError(
         .internal,
-        "\(pass.rawValue) of \(layer.geometry), side \(layer.side): \(engine.name) is \(distance) "
-          + "off \(other.name) · expected at most \(tolerance)")
+        "\(pass.rawValue) \(shape): \(engine.name) is \(distance) off \(other.name) · "
+          + "expected at most \(tolerance)")
     }
   }
 }

@@ -27,7 +27,7 @@ public func scrl_bench_gemm(
     let out = try result(flops_per_second, "bench_gemm")
     let engine = try makeEngine(try checkedConfig(config))
     var peak = try GemmPeak([engine] + (makeOther(than: engine).map { [$0] } ?? []))
-    for _ in 0..<3 { try peak.measure() }
+    for _ in 0..<5 { try peak.measure() }
     out.pointee = peak.speed
   }
 }

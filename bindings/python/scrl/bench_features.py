@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 import numpy as np
 
-from .bench import Arithmetic, config_of, distance, other_backend, peak_bytes
+from .bench import Arithmetic, config_of, distance, forget_peak, other_backend, peak_bytes
 from .config import Config
 from .errors import ArgumentError, InternalError
 from .model import Model
@@ -57,9 +57,10 @@ def measure(arch: str = "resnet50", batch: int = 32, size: int = 224, stage: Opt
     stage  "layer1" … "layer4": the feature maps of that stage instead, by features().
 
     Returns images_per_second, call_seconds (median of `steps` after `warmup`), all_call_seconds,
-    gflops (of a call's convolutions, counted directly), gflops_per_second, gemm_peak_gflops,
-    fraction_of_gemm_peak, peak_bytes of this process, parts (seconds of each stage, from embeddings
-    that end there; the stem is in layer1, pooling or copying in the last), checked and config.
+    gflops (of a call's convolutions, counted directly), gflops_per_second, gemm_peak_gflops (in the
+    same run), fraction_of_gemm_peak, peak_bytes of this process since the comparison, parts
+    (seconds of each stage, from embeddings that end there; the stem is in layer1, pooling or
+    copying in the last), checked and config.
     """
     if stage is not None and stage not in STAGES:
         raise ArgumentError(f"bench features: stage is {stage!r}, expected one of {STAGES}")
@@ -74,6 +75,7 @@ def measure(arch: str = "resnet50", batch: int = 32, size: int = 224, stage: Opt
     images = np.random.default_rng(0).standard_normal((batch, 3, size, size), np.float32)
     checked = check(config, images[:2], maps, last)
     arithmetic = Arithmetic(config)
+    forget_peak()
     with Model(config) as model:
         times = _seconds(_work(model, images, maps, last), steps, warmup)
     peak = peak_bytes()
@@ -84,7 +86,6 @@ def measure(arch: str = "resnet50", batch: int = 32, size: int = 224, stage: Opt
             until = float(np.median(_seconds(lambda: shorter.embed(images), steps, 1)))
         parts[at] = max(0.0, until - sum(parts.values()))
     parts[last] = max(0.0, median - sum(parts.values()))
-    arithmetic.measure_peak()
     return {
         "images_per_second": batch / median, "call_seconds": median,
         **arithmetic.of(arithmetic.image_flops * batch, median), "peak_bytes": peak,

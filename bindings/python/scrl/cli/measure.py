@@ -53,8 +53,9 @@ def step(
 
     An image is one source image, so both of its views: 16 images a step are 32 views through the
     online network and 32 through the target network. Decoding and augmentation are not in it.
-    step_seconds is the median; peak_bytes is the process's largest resident memory (VmHWM). GFLOP
-    are those of the convolutions, counted directly; the GEMM peak is measured in the same run.
+    step_seconds is the median; peak_bytes is the largest resident memory (VmHWM) since the
+    comparison. GFLOP are those of the convolutions, counted directly; the GEMM peak is measured in
+    the same run.
 
     Examples:
 
