@@ -17,7 +17,6 @@ let package = Package(
       name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .target(name: "COpenBLAS"),
     .target(name: "CParallel"),
-    .systemLibrary(name: "CStream"),
     .target(name: "CDNN"),
 
     // Floors 1 and 2.
@@ -26,7 +25,7 @@ let package = Package(
 
     // Floor 3: the compute seam with the OpenBLAS reference.
     .target(
-      name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS", "CStream"]),
+      name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS"]),
 
     // Floor 4: the tape · the fast engine, with the reference's file names.
     .target(name: "ScrlAutograd", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"]),

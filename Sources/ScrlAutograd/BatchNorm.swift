@@ -6,17 +6,35 @@ import ScrlBase
 import ScrlKernels
 import ScrlTensor
 
-/// A normalisation that ran: enough to take its gradient, and to compute its output again.
+/// A normalisation whose statistics are known: enough to compute its output, any images of it and
+/// as often as wanted, and to take its gradient.
 struct Normalisation {
-  let x: Tensor  // x̂ and the ReLU's mask are recomputed from it; y is not kept
-  let statistics: BatchStatistics  // mean and deviation of x̂
-  let scale: Parameter
-  let shift: Parameter
-  let relu: Bool
+  let x: Tensor  // x̂ and the ReLU's mask are recomputed from it
+  let norm: Norm
 
-  func output(_ engine: any Engine) throws(ScrlError) -> Tensor {
-    try engine.batchNormApply(
-      x, statistics: statistics, scale: scale.value, shift: shift.value, relu: relu)
+  func images(_ range: Range<Int>, _ engine: any Engine) throws(ScrlError) -> Tensor {
+    let part = x.images(range)
+    let y = try Tensor(uninitialized: part.shape, layout: part.layout)
+    try engine.batchNormApply(part, norm, into: y)
+    return y
+  }
+}
+
+/// The gradient of a normalisation's input, made of the gradient of its output and the sums.
+struct NormGradient {
+  let dy: Tensor
+  let of: Normalisation
+  let sums: BatchGradientSums
+
+  func images(_ range: Range<Int>, _ engine: any Engine) throws(ScrlError) -> Tensor {
+    let (dy, x) = (dy.images(range), of.x.images(range))
+    let dx = try Tensor(uninitialized: x.shape, layout: x.layout)
+    try engine.batchNormBackwardApply(dy, x: x, of.norm, sums, into: dx)
+    return dx
+  }
+
+  func whole(_ engine: any Engine) throws(ScrlError) -> Tensor {
+    try images(0..<dy.shape[0], engine)
   }
 }
 
@@ -25,72 +43,61 @@ extension Pass {
   package func batchNorm(
     _ x: Activation, scale: Parameter, shift: Parameter, epsilon: Float, relu: Bool
   ) throws(ScrlError) -> (y: Activation, statistics: BatchStatistics) {
-    let (y, statistics) = try engine.batchNorm(
-      x.value, scale: scale.value, shift: shift.value, epsilon: epsilon, relu: relu)
-    let norm = Normalisation(
-      x: x.value, statistics: statistics, scale: scale, shift: shift, relu: relu)
-    return (record(norm, .batch, y, input: x.slot), statistics)
+    let value = try x.value(engine)
+    let moments = if let known = x.moments { known } else { try engine.batchNormMoments(value) }
+    let statistics = try BatchStatistics(moments: moments, epsilon: epsilon)
+    let norm = Norm(
+      statistics: statistics, scale: scale.value, shift: shift.value, relu: relu)
+    return (record(value, norm, .batch, scale, shift, input: x.slot), statistics)
   }
 
   /// Given statistics, as constants.
   package func batchNorm(
     _ x: Activation, statistics: BatchStatistics, scale: Parameter, shift: Parameter, relu: Bool
   ) throws(ScrlError) -> Activation {
-    let norm = Normalisation(
-      x: x.value, statistics: statistics, scale: scale, shift: shift, relu: relu)
-    return record(norm, .constant, try norm.output(engine), input: x.slot)
+    let norm = Norm(
+      statistics: statistics, scale: scale.value, shift: shift.value, relu: relu)
+    return record(try x.value(engine), norm, .constant, scale, shift, input: x.slot)
   }
 
   private func record(
-    _ norm: Normalisation, _ origin: BatchNormOp.Origin, _ y: Tensor, input: GradientSlot?
+    _ x: Tensor, _ norm: Norm, _ origin: BatchNormOp.Origin, _ scale: Parameter,
+    _ shift: Parameter, input: GradientSlot?
   ) -> Activation {
-    guard let tape else { return Activation(y) }
-    let output = GradientSlot()
-    tape.record(BatchNormOp(norm: norm, origin: origin, input: input, output: output))
-    return Activation(y, slot: output, recipe: recomputes ? norm : nil)
+    let normalisation = Normalisation(x: x, norm: norm)
+    let y = Activation(.normalised(normalisation), slot: newSlot())
+    if let tape, let output = y.slot {
+      tape.record(
+        BatchNormOp(
+          of: normalisation, origin: origin, scale: scale, shift: shift, input: input,
+          output: output))
+    }
+    return y
   }
 }
 
 private struct BatchNormOp: TapeOp {
   enum Origin { case batch, constant }
 
-  let norm: Normalisation
+  let of: Normalisation
   let origin: Origin  // of the statistics
+  let scale: Parameter
+  let shift: Parameter
   let input: GradientSlot?
   let output: GradientSlot
 
   func backward(_ engine: any Engine) throws(ScrlError) {
-    guard let dy = output.take() else { return }
-    let dx: Tensor
-    switch origin {
-    case .batch: dx = try batchBackward(dy, engine)
-    case .constant: dx = try constantBackward(dy, engine)
+    guard let (dy, taken) = try output.takeWhole(engine) else { return }
+    let sums =
+      if let first = taken.first { first } else {
+        try engine.batchNormBackwardSums(dy, x: of.x, of.norm)
+      }
+    let (dScale, dShift) = (try scale.gradientSum(), try shift.gradientSum())
+    for c in sums.dScale.indices {
+      dScale.pointer[c] += Float(sums.dScale[c])
+      dShift.pointer[c] += Float(sums.dShift[c])
     }
-    try input?.receive(dx, engine.workers)
-  }
-
-  private func batchBackward(_ dy: Tensor, _ engine: any Engine) throws(ScrlError) -> Tensor {
-    try engine.batchNormBackward(
-      dy, x: norm.x, statistics: norm.statistics, scale: norm.scale.value,
-      shift: norm.shift.value, relu: norm.relu, into: try norm.scale.gradientSum(),
-      try norm.shift.gradientSum())
-  }
-
-  private func constantBackward(
-    _ dy: Tensor, _ engine: any Engine
-  ) throws(ScrlError) -> Tensor {
-    var sums = try engine.batchNormBackwardSums(
-      dy, x: norm.x, statistics: norm.statistics, scale: norm.scale.value,
-      shift: norm.shift.value, relu: norm.relu)
-    let (dScale, dShift) = (try norm.scale.gradientSum(), try norm.shift.gradientSum())
-    for channel in sums.dScale.indices {
-      dScale.pointer[channel] += Float(sums.dScale[channel])
-      dShift.pointer[channel] += Float(sums.dShift[channel])
-      sums.dScale[channel] = 0
-      sums.dShift[channel] = 0
-    }
-    return try engine.batchNormBackwardApply(
-      dy, x: norm.x, statistics: norm.statistics, sums: sums, scale: norm.scale.value,
-      shift: norm.shift.value, relu: norm.relu)
+    let used = origin == .batch ? sums : BatchGradientSums(zeros: sums.dScale.count)
+    try input?.receive(NormGradient(dy: dy, of: of, sums: used), engine)
   }
 }

@@ -1,37 +1,58 @@
 // Convolution without bias. x (N,I,H,W) → y (N,O,H',W').
+// Some images at a time go through everything that touches them: the input is normalised, the
+// convolution computed, its moments summed; backward the other way round. All of it meets in the
+// cache, and only x and y of the convolutions themselves pass through memory.
 
 import ScrlBase
 import ScrlKernels
 import ScrlTensor
 
 extension Pass {
+  /// In training mode with the moments of y: a BatchNorm follows.
   package func convolution(
     _ x: Activation, weight: Parameter, _ geometry: ConvolutionGeometry
   ) throws(ScrlError) -> Activation {
-    let y = Activation(
-      try engine.convolution(x.value, weight: weight.value, geometry), slot: newSlot())
-    if let tape, let output = y.slot {
-      tape.record(
-        ConvolutionOp(x: x.saved, input: x.slot, output: output, weight: weight, g: geometry))
+    let y = try engine.activation(try engine.outputShape(x.shape, geometry))
+    var moments: BatchMoments?
+    for images in ImageGroups(of: [x.source.shape, y.shape], engine.workers) {
+      let part = y.images(images)
+      try engine.convolution(
+        try x.source.images(images, engine), weight: weight.value, geometry, into: part)
+      guard mode == .training else { continue }
+      let more = try engine.batchNormMoments(part)
+      if moments == nil { moments = more } else { moments? += more }
     }
-    return y
+    let result = Activation(.stored(y), slot: newSlot(), moments: moments)
+    if let tape, let output = result.slot {
+      tape.record(
+        ConvolutionOp(
+          x: x.source, input: x.slot, isLast: x.slot?.claim() ?? false, output: output,
+          weight: weight, g: geometry))
+    }
+    return result
   }
 }
 
 private struct ConvolutionOp: TapeOp {
-  let x: SavedActivation  // dWeight correlates it with dy
+  let x: Source  // dWeight correlates it with dy
   let input: GradientSlot?  // nil for the image: no dx is computed
+  let isLast: Bool  // to add to it
   let output: GradientSlot
   let weight: Parameter
   let g: ConvolutionGeometry
 
   func backward(_ engine: any Engine) throws(ScrlError) {
-    guard let dy = output.take() else { return }
-    try engine.convolutionBackwardWeight(
-      dy, x: try x.tensor(engine), into: try weight.gradientSum(), g)
-    guard let input else { return }
-    let dx = try engine.convolutionBackwardInput(
-      dy, weight: weight.value, inputHeight: x.shape[2], inputWidth: x.shape[3], g)
-    try input.receive(dx, engine.workers)
+    guard let gradient = output.takeUnmade() else { return }
+    let dWeight = try weight.gradientSum()
+    var intake = try input?.open(x, isLast: isLast, engine)
+    let shapes = [x.shape, try engine.outputShape(x.shape, g)]
+    for images in ImageGroups(of: shapes + shapes, engine.workers) {
+      let (value, dy) = (try x.images(images, engine), try gradient.images(images, engine))
+      try engine.convolutionBackwardWeight(dy, x: value, into: dWeight, g)
+      guard let part = try intake?.place(images) else { continue }
+      try engine.convolutionBackwardInput(dy, weight: weight.value, g, into: part)
+      try intake?.add(part, images, value: value, engine)
+    }
+    intake?.close()
   }
 }

@@ -6,10 +6,11 @@ import ScrlTensor
 
 extension Pass {
   package func flatten(_ x: Activation) throws(ScrlError) -> Activation {
-    let shape = try x.value.activationShape("flatten")
+    let value = try x.value(engine)
+    let shape = try value.activationShape("flatten")
     let row = shape.channels * shape.height * shape.width
     // One cell: blocks of channels are already in plain order.
-    let ordered = shape.cells == 1 ? x.value : try x.value.plain(workers: engine.workers)
+    let ordered = shape.cells == 1 ? value : try value.plain(workers: engine.workers)
     let y = Activation(
       try ordered.reshaped([shape.images, row]), slot: newSlot(for: x))
     if let tape, let output = y.slot {
@@ -25,13 +26,12 @@ private struct FlattenOp: TapeOp {
   let output: GradientSlot
 
   func backward(_ engine: any Engine) throws(ScrlError) {
-    guard let dy = output.take() else { return }
+    guard let dy = try output.take(engine) else { return }
     let extents = [shape.images, shape.channels, shape.height, shape.width]
-    // With one cell dx is dy itself, which the giver of dy may have shared with another slot.
     let dx =
       shape.cells == 1
       ? try dy.reshaped(extents, layout: .blocked(shape.block))
       : try dy.reshaped(extents).blocked(shape.block, workers: engine.workers)
-    try input?.receive(dx, shared: shape.cells == 1, engine.workers)
+    try input?.receive(dx, engine)
   }
 }

@@ -6,8 +6,9 @@ import ScrlTensor
 
 extension Pass {
   package func globalAveragePool(_ x: Activation) throws(ScrlError) -> Activation {
-    let shape = try x.value.activationShape("global_average_pool")
-    let y = Activation(try engine.globalAveragePool(x.value), slot: newSlot(for: x))
+    let value = try x.value(engine)
+    let shape = try value.activationShape("global_average_pool")
+    let y = Activation(try engine.globalAveragePool(value), slot: newSlot(for: x))
     if let tape, let output = y.slot {
       tape.record(GlobalAveragePoolOp(shape: shape, input: x.slot, output: output))
     }
@@ -21,8 +22,7 @@ private struct GlobalAveragePoolOp: TapeOp {
   let output: GradientSlot
 
   func backward(_ engine: any Engine) throws(ScrlError) {
-    guard let dy = output.take() else { return }
-    try input?.receive(
-      try engine.globalAveragePoolBackward(dy, like: shape), engine.workers)
+    guard let dy = try output.take(engine) else { return }
+    try input?.receive(try engine.globalAveragePoolBackward(dy, like: shape), engine)
   }
 }

@@ -13,7 +13,7 @@ extension Pass {
     _ q: Activation, target: Tensor, share: Double = 1
   ) throws(ScrlError) -> Double {
     let (loss, dq) = try ScrlKernels.cosineRegressionLoss(
-      q.value, target: target, engine.workers)
+      try q.value(engine), target: target, engine.workers)
     seed(q, dq, share)
     return loss
   }
@@ -22,7 +22,8 @@ extension Pass {
   package func crossEntropyLoss(
     _ logits: Activation, labels: [Int], share: Double = 1
   ) throws(ScrlError) -> Double {
-    let (loss, dlogits) = try softmaxCrossEntropy(logits.value, labels: labels, engine.workers)
+    let (loss, dlogits) = try softmaxCrossEntropy(
+      try logits.value(engine), labels: labels, engine.workers)
     seed(logits, dlogits, share)
     return loss
   }
@@ -41,6 +42,6 @@ private struct LossOp: TapeOp {
   let input: GradientSlot
 
   func backward(_ engine: any Engine) throws(ScrlError) {
-    try input.receive(gradient, engine.workers)
+    try input.receive(gradient, engine)
   }
 }

@@ -1,4 +1,4 @@
-// Max pooling. x (N,C,H,W) → y (N,C,H',W').
+// Max pooling. x (N,C,H,W) → y (N,C,H',W'). Some images at a time, as convolutions.
 
 import ScrlBase
 import ScrlKernels
@@ -6,29 +6,38 @@ import ScrlTensor
 
 extension Pass {
   package func maxPool(_ x: Activation, _ geometry: PoolGeometry) throws(ScrlError) -> Activation {
-    let (value, winners) = try engine.maxPool(x.value, geometry)
-    let y = Activation(value, slot: newSlot(for: x))
-    if let tape, let output = y.slot {
+    let value = try Tensor(
+      uninitialized: try pooledShape(x.shape, geometry), layout: x.source.layout)
+    let winners = try PoolWinners(uninitialized: value, geometry)
+    for images in ImageGroups(of: [x.shape, value.shape, value.shape], engine.workers) {
+      try engine.maxPool(
+        try x.source.images(images, engine), into: value.images(images), winners.images(images))
+    }
+    let y = Activation(.stored(value), slot: newSlot(for: x))
+    if let tape, let input = x.slot, let output = y.slot {
       tape.record(
         MaxPoolOp(
-          winners: winners, height: x.value.shape[2], width: x.value.shape[3], input: x.slot,
-          output: output))
+          winners: winners, x: x.source, input: input, isLast: input.claim(), output: output))
     }
     return y
   }
 }
 
 private struct MaxPoolOp: TapeOp {
-  let winners: PoolWinners  // the cell each gradient goes back to; x is not kept
-  let height: Int
-  let width: Int
-  let input: GradientSlot?
+  let winners: PoolWinners  // the cell each gradient goes back to
+  let x: Source
+  let input: GradientSlot
+  let isLast: Bool  // to add to it
   let output: GradientSlot
 
   func backward(_ engine: any Engine) throws(ScrlError) {
-    guard let dy = output.take() else { return }
-    let dx = try engine.maxPoolBackward(
-      dy, winners: winners, inputHeight: height, inputWidth: width)
-    try input?.receive(dx, engine.workers)
+    guard let dy = try output.take(engine) else { return }
+    var intake = try input.open(x, isLast: isLast, engine)
+    for images in ImageGroups(of: [x.shape, x.shape, dy.shape, dy.shape], engine.workers) {
+      let part = try intake.place(images)
+      try engine.maxPoolBackward(dy.images(images), winners: winners.images(images), into: part)
+      try intake.add(part, images, engine)
+    }
+    intake.close()
   }
 }

@@ -14,15 +14,11 @@ package struct Pass {
   package let engine: any Engine
   package let tape: Tape?
   package let mode: Mode
-  /// Convolutions do not keep inputs that a BatchNorm can make again: less memory for one more
-  /// sweep over each. The gradients have the same bytes.
-  package let recomputes: Bool
 
-  package init(engine: any Engine, tape: Tape? = nil, mode: Mode, recomputes: Bool = false) {
+  package init(engine: any Engine, tape: Tape? = nil, mode: Mode) {
     self.engine = engine
     self.tape = tape
     self.mode = mode
-    self.recomputes = recomputes
   }
 
   /// Where an operation with parameters puts its output's gradient; nil without a tape.

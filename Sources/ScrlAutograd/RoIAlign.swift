@@ -8,9 +8,10 @@ extension Pass {
   package func roiAlign(
     _ x: Activation, boxes: [RegionBox], _ options: RoIAlignOptions
   ) throws(ScrlError) -> Activation {
-    let shape = try x.value.activationShape("roi_align")
+    let value = try x.value(engine)
+    let shape = try value.activationShape("roi_align")
     let y = Activation(
-      try engine.roiAlign(x.value, boxes: boxes, options), slot: newSlot(for: x))
+      try engine.roiAlign(value, boxes: boxes, options), slot: newSlot(for: x))
     if let tape, let output = y.slot {
       tape.record(
         RoIAlignOp(boxes: boxes, options: options, shape: shape, input: x.slot, output: output))
@@ -27,8 +28,8 @@ private struct RoIAlignOp: TapeOp {
   let output: GradientSlot
 
   func backward(_ engine: any Engine) throws(ScrlError) {
-    guard let dy = output.take() else { return }
+    guard let dy = try output.take(engine) else { return }
     try input?.receive(
-      try engine.roiAlignBackward(dy, boxes: boxes, options, like: shape), engine.workers)
+      try engine.roiAlignBackward(dy, boxes: boxes, options, like: shape), engine)
   }
 }

@@ -37,11 +37,14 @@ extension Engine {
   ) throws(ScrlError) -> Tensor {
     switch pass {
     case .forward:
-      return try convolution(tensors.x, weight: tensors.weight, layer.geometry)
+      let y = try activation(tensors.dy.shape)
+      try convolution(tensors.x, weight: tensors.weight, layer.geometry, into: y)
+      return y
     case .backwardData:
-      return try convolutionBackwardInput(
-        tensors.dy, weight: tensors.weight, inputHeight: layer.side, inputWidth: layer.side,
-        layer.geometry)
+      let dx = try activation(tensors.x.shape)
+      try convolutionBackwardInput(
+        tensors.dy, weight: tensors.weight, layer.geometry, into: dx)
+      return dx
     case .backwardWeights:
       try convolutionBackwardWeight(
         tensors.dy, x: tensors.x, into: tensors.dWeight, layer.geometry)

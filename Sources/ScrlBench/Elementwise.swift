@@ -12,7 +12,9 @@ struct ElementwiseBench<E: Engine> {
 
   func run(_ network: Network) throws(ScrlError) {
     for (norm, count) in network.norms.entries {
-      try batchNorm(norm, count: count, isPooled: norm.shape == network.pooled)
+      try batchNorm(
+        norm, count: count, sums: network.sums.count(of: norm.shape),
+        isPooled: norm.shape == network.pooled)
     }
     for (shape, count) in network.sums.entries { try residual(shape, count) }
     for (shape, count) in network.joins.entries { try join(shape, count) }
@@ -41,16 +43,19 @@ struct ElementwiseBench<E: Engine> {
   }
 
   private func residual(_ s: Shape, _ uses: Int) throws(ScrlError) {
-    let (a, b) = (try ring(s), try ring(s))
-    var out = a
+    let (a, b, y) = (try ring(s), try ring(s), try ring(s))
+    let norm = try self.norm(of: a[0], relu: false)
+    // Made again in the backward pass.
     try clock.time(
-      "add_relu", text(s), bytes(3, s), uses: config.forwardPasses * uses, ring: a.count
+      "add_relu", text(s), bytes(3, s), uses: (config.forwardPasses + 1) * uses, ring: a.count
     ) { i throws(ScrlError) in
-      out[i] = try engine.addReLU(a[i], b[i])
+      try engine.addReLU(Addend(a[i], norm), Addend(b[i]), into: y[i])
     }
-    try clock.time("add_relu_backward", text(s), bytes(3, s), uses: uses, ring: a.count) {
+    let (dy, more) = (try ring(s), b)
+    try clock.time("add_relu_backward", text(s), bytes(5, s), uses: uses, ring: a.count) {
       i throws(ScrlError) in
-      out[i] = try engine.addReLUBackward(a[i], y: b[i])
+      _ = try engine.addReLUBackward(
+        dy[i], adding: more[i], y: y[i], sumsOf: Addend(a[i], norm))
     }
   }
 
@@ -64,19 +69,18 @@ struct ElementwiseBench<E: Engine> {
 
   private func maxPool(_ s: Shape) throws(ScrlError) {
     let g = try PoolGeometry(kernel: 3, stride: 2, padding: 1)
-    let x = try ring(s)
-    var out = x
-    let (y, winners) = try engine.maxPool(x[0], g)
+    let (x, dx) = (try ring(s), try ring(s))
+    let y = try engine.activation(try pooledShape(x[0].shape, g))
+    let winners = try PoolWinners(uninitialized: y, g)
     let work = Work.bytes(Double(4 * (count(s) + y.count)))
     try clock.time("max_pool", text(s), work, uses: config.forwardPasses, ring: x.count) {
       i throws(ScrlError) in
-      out[i] = try engine.maxPool(x[i], g).y
+      try engine.maxPool(x[i], into: y, winners)
     }
     let dy = try samples(y.shape, layout: y.layout, seed: 1)
     try clock.time("max_pool_backward", text(s), work, uses: 1, ring: x.count) {
       i throws(ScrlError) in
-      out[i] = try engine.maxPoolBackward(
-        dy, winners: winners, inputHeight: s.side, inputWidth: s.side)
+      try engine.maxPoolBackward(dy, winners: winners, into: dx[i])
     }
   }
 

@@ -38,6 +38,10 @@ struct Tally<Value: Equatable> {
   }
 }
 
+extension Tally {
+  func count(of value: Value) -> Int { entries.first { $0.value == value }?.count ?? 0 }
+}
+
 /// Counts are of one forward pass.
 package struct Network {
   struct Norm: Equatable {
@@ -48,7 +52,7 @@ package struct Network {
   private(set) var convolutions = Tally<ConvolutionLayer>()
   private(set) var norms = Tally<Norm>()
   private(set) var sums = Tally<Shape>()  // ends of residual blocks
-  private(set) var joins = Tally<Shape>()  // gradients that meet
+  private(set) var joins = Tally<Shape>()  // gradients that meet, but at no residual sum
   private(set) var pooled: Shape?  // before the stem's max pooling
   private(set) var last = Shape(channels: 3, side: 0)
 
@@ -97,7 +101,7 @@ package struct Network {
   ) throws(ScrlError) {
     let input = last
     let (width, outputs) = (stage.width, architecture.channels(of: stage))
-    joins.add(input)
+    if sums.entries.isEmpty { joins.add(input) }
     var y = input
     switch architecture.block {
     case .basic:

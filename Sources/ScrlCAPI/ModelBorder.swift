@@ -4,6 +4,7 @@ import CScrl
 import ScrlBase
 import ScrlMethod
 import ScrlNN
+import ScrlTensor
 
 final class ModelHandle: Handle, @unchecked Sendable {
   override class var kind: String { "model" }
@@ -205,5 +206,6 @@ public func scrl_model_region_size(
 
 @c @implementation
 public func scrl_model_free(_ model: OpaquePointer?) {
+  defer { BufferPool.shared.trim() }
   Registry.shared.remove(model, ModelHandle.self)
 }

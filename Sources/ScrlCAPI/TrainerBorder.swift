@@ -4,6 +4,7 @@ import CScrl
 import ScrlBase
 import ScrlKernels
 import ScrlMethod
+import ScrlTensor
 
 final class TrainerHandle: Handle, @unchecked Sendable {
   override class var kind: String { "trainer" }
@@ -247,5 +248,6 @@ public func scrl_trainer_profile(
 
 @c @implementation
 public func scrl_trainer_free(_ trainer: OpaquePointer?) {
+  defer { BufferPool.shared.trim() }
   Registry.shared.remove(trainer, TrainerHandle.self)
 }

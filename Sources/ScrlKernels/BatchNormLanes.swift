@@ -29,6 +29,13 @@ struct NormLanes {
   private let mean, factor, shift: Lanes  // factor = scale·inv
   private let slope, steep: Lanes  // of the gradient's two sums
 
+  /// Of no normalisation.
+  static let none = NormLanes()
+
+  private init() {
+    (mean, factor, shift, slope, steep) = (Lanes(), Lanes(), Lanes(), Lanes(), Lanes())
+  }
+
   init(
     _ channels: NormChannels, _ block: Int, slopes: UnsafePointer<Float>? = nil
   ) {
@@ -44,16 +51,20 @@ struct NormLanes {
     }
   }
 
+  /// The normalised sixteen.
+  @inline(__always)
+  func value(_ x: Lanes) -> Lanes { shift.addingProduct(x - mean, factor) }
+
+  /// The same of one lane.
+  @inline(__always)
+  func value(_ x: Float, _ lane: Int) -> Float {
+    shift[lane].addingProduct(x - mean[lane], factor[lane])
+  }
+
   func normalize(
-    _ x: UnsafePointer<Float>, _ count: Int, _ relu: Bool, into y: UnsafeMutablePointer<Float>,
-    past: Bool
+    _ x: UnsafePointer<Float>, _ count: Int, _ relu: Bool, into y: UnsafeMutablePointer<Float>
   ) {
-    switch (relu, past) {
-    case (true, true): normalizeLoop(x, count, true, y, true)
-    case (true, false): normalizeLoop(x, count, true, y, false)
-    case (false, true): normalizeLoop(x, count, false, y, true)
-    case (false, false): normalizeLoop(x, count, false, y, false)
-    }
+    if relu { normalizeLoop(x, count, true, y) } else { normalizeLoop(x, count, false, y) }
   }
 
   /// sum += g, product += g·(x − mean), products in float32, where g is dy under the mask.
@@ -67,30 +78,24 @@ struct NormLanes {
   /// dx = scale·inv·g − slope − steep·(x − mean).
   func gradients(
     _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ count: Int, _ relu: Bool,
-    into dx: UnsafeMutablePointer<Float>, past: Bool
+    into dx: UnsafeMutablePointer<Float>
   ) {
-    switch (relu, past) {
-    case (true, true): gradientLoop(dy, x, count, true, dx, true)
-    case (true, false): gradientLoop(dy, x, count, true, dx, false)
-    case (false, true): gradientLoop(dy, x, count, false, dx, true)
-    case (false, false): gradientLoop(dy, x, count, false, dx, false)
-    }
+    if relu { gradientLoop(dy, x, count, true, dx) } else { gradientLoop(dy, x, count, false, dx) }
   }
 
   @inline(__always)
   private func normalizeLoop(
-    _ x: UnsafePointer<Float>, _ count: Int, _ relu: Bool, _ y: UnsafeMutablePointer<Float>,
-    _ past: Bool
+    _ x: UnsafePointer<Float>, _ count: Int, _ relu: Bool, _ y: UnsafeMutablePointer<Float>
   ) {
     var i = 0
     while i &+ laneCount <= count {
-      var value = shift.addingProduct(lanes(x, i) - mean, factor)
+      var value = value(lanes(x, i))
       if relu { value.replace(with: 0, where: value .< 0) }
-      store(value, y, i, past: past)
+      store(value, y, i)
       i &+= laneCount
     }
     for lane in 0..<count &- i {
-      let value = shift[lane].addingProduct(x[i &+ lane] - mean[lane], factor[lane])
+      let value = value(x[i &+ lane], lane)
       y[i &+ lane] = relu && value < 0 ? 0 : value
     }
   }
@@ -124,14 +129,14 @@ struct NormLanes {
   @inline(__always)
   private func gradientLoop(
     _ dy: UnsafePointer<Float>, _ x: UnsafePointer<Float>, _ count: Int, _ relu: Bool,
-    _ dx: UnsafeMutablePointer<Float>, _ past: Bool
+    _ dx: UnsafeMutablePointer<Float>
   ) {
     var i = 0
     while i &+ laneCount <= count {
       let centred = lanes(x, i) - mean
       var g = lanes(dy, i)
       if relu { g.replace(with: 0, where: .!(shift.addingProduct(centred, factor) .> 0)) }
-      store(factor * g - slope - steep * centred, dx, i, past: past)
+      store(factor * g - slope - steep * centred, dx, i)
       i &+= laneCount
     }
     for lane in 0..<count &- i {

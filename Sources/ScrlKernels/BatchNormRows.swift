@@ -9,38 +9,22 @@ struct NormChannels {
   let mean: UnsafePointer<Float>
   let factor: Tensor  // (C), scale·inv
   private let inverse: UnsafePointer<Float>
-  private let scale: UnsafePointer<Float>
   let shift: UnsafePointer<Float>
   let width: Int
 
-  init(
-    _ operation: String, _ shape: ActivationShape, _ statistics: BatchStatistics, _ scale: Tensor,
-    _ shift: Tensor
-  ) throws(ScrlError) {
-    try self.init(unprepared: operation, shape, statistics, scale, shift)
-    prepare(0..<shape.channels)
-  }
-
-  /// Of statistics that are still to be computed: each channel waits for `prepare`.
-  init(
-    unprepared operation: String, _ shape: ActivationShape, _ statistics: BatchStatistics,
-    _ scale: Tensor, _ shift: Tensor
-  ) throws(ScrlError) {
+  init(_ operation: String, _ shape: ActivationShape, _ norm: Norm) throws(ScrlError) {
+    let statistics = norm.statistics
     try expectCount(operation, "mean", statistics.mean, shape.channels)
     try expectCount(
       operation, "inverse deviation", statistics.inverseDeviation, shape.channels)
-    try expectCount(operation, "scale", scale, shape.channels)
-    try expectCount(operation, "shift", shift, shape.channels)
+    try expectCount(operation, "scale", norm.scale, shape.channels)
+    try expectCount(operation, "shift", norm.shift, shape.channels)
     factor = try Tensor(uninitialized: [shape.channels])
     mean = UnsafePointer(statistics.mean.pointer)
     inverse = UnsafePointer(statistics.inverseDeviation.pointer)
-    self.scale = UnsafePointer(scale.pointer)
-    self.shift = UnsafePointer(shift.pointer)
+    shift = UnsafePointer(norm.shift.pointer)
     width = shape.block
-  }
-
-  func prepare(_ channels: Range<Int>) {
-    for c in channels { factor.pointer[c] = scale[c] * inverse[c] }
+    for c in 0..<shape.channels { factor.pointer[c] = norm.scale.pointer[c] * inverse[c] }
   }
 
   func normalize(
@@ -62,10 +46,8 @@ struct NormChannels {
   }
 
   /// Per block: b times scale·inv·Σg/M, then b times scale·inv²·Σ(g·x̂)/M.
-  func setSlopes(
-    _ slopes: Tensor, _ channels: Range<Int>, _ sums: BatchGradientSums, rows: Int
-  ) {
-    for c in channels {
+  func setSlopes(_ slopes: Tensor, _ sums: BatchGradientSums, rows: Int) {
+    for c in sums.dShift.indices {
       let place = c / width * width * 2 + c % width
       let factor = Double(factor.pointer[c]) / Double(rows)
       slopes.pointer[place] = Float(factor * sums.dShift[c])
@@ -74,8 +56,8 @@ struct NormChannels {
   }
 
   /// Σ(g·x̂) from Σ(g·(x − mean)).
-  func finishSums(_ dScale: inout [Double], _ channels: Range<Int>) {
-    for c in channels { dScale[c] *= Double(inverse[c]) }
+  func finishSums(_ dScale: inout [Double]) {
+    for c in dScale.indices { dScale[c] *= Double(inverse[c]) }
   }
 
   /// dx = scale·inv·g − slopes₀ − slopes₁·(x − mean).

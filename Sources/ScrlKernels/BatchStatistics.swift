@@ -13,20 +13,12 @@ extension BatchStatistics {
         "batch_norm: got moments of \(moments.count) rows, \(channels) channels · expected more "
           + "than none")
     }
-    try self.init(uninitialized: channels, count: moments.count)
-    set(0..<channels, moments, epsilon: epsilon)
-  }
-
-  init(uninitialized channels: Int, count: Int) throws(ScrlError) {
     self.init(
       mean: try Tensor(uninitialized: [channels]),
       inverseDeviation: try Tensor(uninitialized: [channels]),
-      variance: try Tensor(uninitialized: [channels]), count: count)
-  }
-
-  func set(_ channels: Range<Int>, _ moments: BatchMoments, epsilon: Float) {
+      variance: try Tensor(uninitialized: [channels]), count: moments.count)
     let rows = Double(moments.count)
-    for c in channels {
+    for c in 0..<channels {
       let m = moments.sum[c] / rows
       let v = max(moments.squareSum[c] / rows - m * m, 0)
       mean.pointer[c] = Float(m)

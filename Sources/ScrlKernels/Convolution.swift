@@ -28,26 +28,22 @@ extension OpenBLASEngine {
   }
 
   package func convolution(
-    _ x: Tensor, weight: Tensor, _ g: ConvolutionGeometry
-  ) throws(ScrlError) -> Tensor {
+    _ x: Tensor, weight: Tensor, _ g: ConvolutionGeometry, into y: Tensor
+  ) throws(ScrlError) {
     let e = try convolutionExtents("convolution", x, g)
     try expectWeight("convolution", weight, g, .outputFirst)
-    let y = try Tensor(
-      uninitialized: [e.images, g.outputs, e.outputHeight, e.outputWidth],
-      layout: .blocked(g.outputs))
+    try expectActivation("convolution", y, e.outputShape, .blocked(g.outputs))
     let matrix = Matrix(start: weight.pointer, stride: e.columns, transposed: true)
     try multiplyWindows(x.pointer, e, by: matrix, into: y.pointer)
-    return y
   }
 
   package func convolutionBackwardInput(
-    _ dy: Tensor, weight: Tensor, inputHeight: Int, inputWidth: Int, _ g: ConvolutionGeometry
-  ) throws(ScrlError) -> Tensor {
+    _ dy: Tensor, weight: Tensor, _ g: ConvolutionGeometry, into dx: Tensor
+  ) throws(ScrlError) {
     let operation = "convolution_backward_input"
     try expectWeight(operation, weight, g, .outputFirst)
-    let e = try backwardExtents(operation, dy, inputHeight, inputWidth, g)
-    let dx = try Tensor(
-      uninitialized: [e.images, g.inputs, inputHeight, inputWidth], layout: .blocked(g.inputs))
+    let e = try convolutionExtents(operation, dx, g)
+    try expectActivation(operation, dy, e.outputShape, .blocked(g.outputs))
     if e.isPlainProduct {
       gemm(
         e.pixels, g.inputs, g.outputs, Matrix(start: dy.pointer, stride: g.outputs),
@@ -58,7 +54,6 @@ extension OpenBLASEngine {
     } else {
       try scatterProducts(dy.pointer, weight.pointer, e, into: dx.pointer)
     }
-    return dx
   }
 
   /// dWeight += dyᵀ · windows of x.
@@ -68,10 +63,7 @@ extension OpenBLASEngine {
     let operation = "convolution_backward_weight"
     let e = try convolutionExtents(operation, x, g)
     try expectWeight(operation, dWeight, g, .outputFirst)
-    let d = try backwardExtents(operation, dy, e.height, e.width, g)
-    guard d.images == e.images else {
-      throw ScrlError(.shape, "\(operation): got dy of \(d.images) images · expected \(e.images)")
-    }
+    try expectActivation(operation, dy, e.outputShape, .blocked(g.outputs))
     // Many pixels: each worker sums its own. Few pixels, much weight: each owns some columns.
     if e.pixels >= 4096 * workers.count {
       try addPixelShares(dy.pointer, x.pointer, e, into: dWeight.pointer)

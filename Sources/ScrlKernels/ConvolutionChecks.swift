@@ -12,22 +12,8 @@ extension ConvolutionExtents {
     outputWidth = try g.outputExtent(x.width)
   }
 
-  /// Of a convolution known by its output's gradient.
-  package init(
-    _ operation: String, gradient dy: ActivationShape, _ inputHeight: Int, _ inputWidth: Int,
-    _ g: ConvolutionGeometry
-  ) throws(ScrlError) {
-    let expected = [try g.outputExtent(inputHeight), try g.outputExtent(inputWidth)]
-    guard inputHeight > 0, inputWidth > 0, [dy.height, dy.width] == expected else {
-      throw ScrlError(
-        .shape,
-        "\(operation): got dy \([dy.images, dy.channels, dy.height, dy.width]) for input "
-          + "\(inputHeight)×\(inputWidth) · expected \(expected[0])×\(expected[1]) cells")
-    }
-    geometry = g
-    (images, height, width) = (dy.images, inputHeight, inputWidth)
-    (outputHeight, outputWidth) = (dy.height, dy.width)
-  }
+  package var inputShape: [Int] { [images, geometry.inputs, height, width] }
+  package var outputShape: [Int] { [images, geometry.outputs, outputHeight, outputWidth] }
 }
 
 func convolutionExtents(
@@ -36,13 +22,14 @@ func convolutionExtents(
   try ConvolutionExtents(try nhwcShape(operation, x, channels: g.inputs), g)
 }
 
-func backwardExtents(
-  _ operation: String, _ dy: Tensor, _ inputHeight: Int, _ inputWidth: Int,
-  _ g: ConvolutionGeometry
-) throws(ScrlError) -> ConvolutionExtents {
-  try ConvolutionExtents(
-    operation, gradient: try nhwcShape(operation, dy, channels: g.outputs), inputHeight,
-    inputWidth, g)
+package func expectActivation(
+  _ operation: String, _ tensor: Tensor, _ shape: [Int], _ layout: Layout
+) throws(ScrlError) {
+  guard tensor.shape == shape, tensor.layout == layout else {
+    throw ScrlError(
+      .shape,
+      "\(operation): got \(tensor.shape) \(tensor.layout) · expected \(shape) \(layout)")
+  }
 }
 
 package func expectWeight(

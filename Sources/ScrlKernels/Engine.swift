@@ -1,8 +1,9 @@
 // The compute seam: what a backend must do. `OpenBLASEngine` is the reference; a fast engine
 // mirrors its files and equals it on every test before it is timed.
 // Letters: N images, C channels, H×W cells, K boxes, O output and I input channels, F features.
-// Rules: results are new tensors; `d` means gradient; gradients of parameters are *added* into a
-// given tensor, gradients of activations are returned. For a fixed worker count the bytes of
+// Rules: `into` names what is overwritten, a whole tensor or some images of one; other results are
+// new tensors. `d` means gradient; gradients of parameters are *added* into a given tensor. For a
+// fixed worker count the bytes of
 // every result are the same from run to run.
 
 import ScrlBase
@@ -21,49 +22,39 @@ package protocol Engine: Sendable {
 
   // Convolution without bias. x (N,I,H,W) → y (N,O,H',W').
   func convolution(
-    _ x: Tensor, weight: Tensor, _ g: ConvolutionGeometry
-  ) throws(ScrlError) -> Tensor
+    _ x: Tensor, weight: Tensor, _ g: ConvolutionGeometry, into y: Tensor
+  ) throws(ScrlError)
   func convolutionBackwardInput(
-    _ dy: Tensor, weight: Tensor, inputHeight: Int, inputWidth: Int, _ g: ConvolutionGeometry
-  ) throws(ScrlError) -> Tensor
+    _ dy: Tensor, weight: Tensor, _ g: ConvolutionGeometry, into dx: Tensor
+  ) throws(ScrlError)
   func convolutionBackwardWeight(
     _ dy: Tensor, x: Tensor, into dWeight: Tensor, _ g: ConvolutionGeometry
   ) throws(ScrlError)
 
-  // BatchNorm (Ioffe & Szegedy 2015) with optional ReLU, over (N,C,H,W) or (N,F).
-  // Fused entry: one machine.
-  func batchNorm(
-    _ x: Tensor, scale: Tensor, shift: Tensor, epsilon: Float, relu: Bool
-  ) throws(ScrlError) -> (y: Tensor, statistics: BatchStatistics)
-  /// The ReLU's output is recomputed from x: y is not needed.
-  func batchNormBackward(
-    _ dy: Tensor, x: Tensor, statistics: BatchStatistics, scale: Tensor, shift: Tensor,
-    relu: Bool, into dScale: Tensor, _ dShift: Tensor
-  ) throws(ScrlError) -> Tensor
-  // Split entry: between the halves the moments and sums may be all-reduced across machines.
+  // BatchNorm (Ioffe & Szegedy 2015) with optional ReLU, over (N,C,H,W) or (N,F), in halves:
+  // moments and sums add up over groups of images, and over machines, before they are used.
   func batchNormMoments(_ x: Tensor) throws(ScrlError) -> BatchMoments
-  func batchNormApply(
-    _ x: Tensor, statistics: BatchStatistics, scale: Tensor, shift: Tensor, relu: Bool
-  ) throws(ScrlError) -> Tensor
+  func batchNormApply(_ x: Tensor, _ norm: Norm, into y: Tensor) throws(ScrlError)
+  /// The ReLU's output is recomputed from x: y is not needed.
   func batchNormBackwardSums(
-    _ dy: Tensor, x: Tensor, statistics: BatchStatistics, scale: Tensor, shift: Tensor, relu: Bool
+    _ dy: Tensor, x: Tensor, _ norm: Norm
   ) throws(ScrlError) -> BatchGradientSums
   func batchNormBackwardApply(
-    _ dy: Tensor, x: Tensor, statistics: BatchStatistics, sums: BatchGradientSums, scale: Tensor,
-    shift: Tensor, relu: Bool
-  ) throws(ScrlError) -> Tensor
+    _ dy: Tensor, x: Tensor, _ norm: Norm, _ sums: BatchGradientSums, into dx: Tensor
+  ) throws(ScrlError)
 
-  // y = max(a + b, 0); the gradient is the same for a and b: dy where y > 0.
-  func addReLU(_ a: Tensor, _ b: Tensor) throws(ScrlError) -> Tensor
-  func addReLUBackward(_ dy: Tensor, y: Tensor) throws(ScrlError) -> Tensor
+  // y = max(a + b, 0), the sides normalised on the way; the gradient is the same for a and b.
+  func addReLU(_ a: Addend, _ b: Addend, into y: Tensor) throws(ScrlError)
+  /// In place: dy ← dy (+ more) where y > 0, else 0. Returns the gradient sums of a side's norm.
+  func addReLUBackward(
+    _ dy: Tensor, adding more: Tensor?, y: Tensor, sumsOf side: Addend?
+  ) throws(ScrlError) -> BatchGradientSums?
 
   // Max pooling; `winners` holds, per output element, the input cell (h·W + w) it came from.
-  func maxPool(
-    _ x: Tensor, _ g: PoolGeometry
-  ) throws(ScrlError) -> (y: Tensor, winners: PoolWinners)
+  func maxPool(_ x: Tensor, into y: Tensor, _ winners: PoolWinners) throws(ScrlError)
   func maxPoolBackward(
-    _ dy: Tensor, winners: PoolWinners, inputHeight: Int, inputWidth: Int
-  ) throws(ScrlError) -> Tensor
+    _ dy: Tensor, winners: PoolWinners, into dx: Tensor
+  ) throws(ScrlError)
 
   // Global average pooling (N,C,H,W) → (N,C).
   func globalAveragePool(_ x: Tensor) throws(ScrlError) -> Tensor
@@ -90,4 +81,21 @@ package protocol Engine: Sendable {
   func roiAlignBackward(
     _ dy: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions, like shape: ActivationShape
   ) throws(ScrlError) -> Tensor
+}
+
+extension Engine {
+  /// An activation (N,C,H,W) in the blocks this engine wants, for its maker to fill.
+  package func activation(_ shape: [Int]) throws(ScrlError) -> Tensor {
+    try Tensor(uninitialized: shape, layout: .blocked(channelBlock(for: shape[1])))
+  }
+
+  /// (N,O,H',W') of a convolution of x (N,I,H,W).
+  package func outputShape(
+    _ x: [Int], _ g: ConvolutionGeometry
+  ) throws(ScrlError) -> [Int] {
+    guard x.count == 4 else {
+      throw ScrlError(.shape, "convolution: got \(x) · expected (N,\(g.inputs),H,W)")
+    }
+    return [x[0], g.outputs, try g.outputExtent(x[2]), try g.outputExtent(x[3])]
+  }
 }

@@ -72,11 +72,28 @@ package struct PoolWinners: Sendable {
   let geometry: PoolGeometry
   private let memory: Tensor  // recycled as tensors are: fresh pages would cost more than the pass
 
-  /// For the maker to fill.
-  init(uninitialized shape: ActivationShape, _ geometry: PoolGeometry) throws(ScrlError) {
+  /// For the maker to fill: of an output (N,C,H',W').
+  package init(
+    uninitialized output: Tensor, _ geometry: PoolGeometry
+  ) throws(ScrlError) {
+    self.init(
+      shape: try output.rowsShape("max_pool"), geometry: geometry,
+      memory: try Tensor(uninitialized: output.shape, layout: output.layout))
+  }
+
+  private init(shape: ActivationShape, geometry: PoolGeometry, memory: Tensor) {
     outputShape = shape
     self.geometry = geometry
-    memory = try Tensor(uninitialized: [shape.count])
+    self.memory = memory
+  }
+
+  /// Those of some images: the same memory.
+  package func images(_ range: Range<Int>) -> PoolWinners {
+    let s = outputShape
+    return PoolWinners(
+      shape: ActivationShape(
+        images: range.count, channels: s.channels, height: s.height, width: s.width,
+        block: s.block), geometry: geometry, memory: memory.images(range))
   }
 
   /// In the memory order of y.
@@ -129,6 +146,14 @@ package struct BatchMoments: Sendable {
   package init(count: Int, sum: [Double], squareSum: [Double]) {
     (self.count, self.sum, self.squareSum) = (count, sum, squareSum)
   }
+
+  package static func += (_ moments: inout BatchMoments, _ more: BatchMoments) {
+    moments.count += more.count
+    for c in moments.sum.indices {
+      moments.sum[c] += more.sum[c]
+      moments.squareSum[c] += more.squareSum[c]
+    }
+  }
 }
 
 package struct BatchStatistics: Sendable {
@@ -142,11 +167,29 @@ package struct BatchStatistics: Sendable {
   }
 }
 
+/// One BatchNorm's numbers: y = scale·(x − mean)·inverseDeviation + shift, then the ReLU.
+package struct Norm: Sendable {
+  package let statistics: BatchStatistics
+  package let scale: Tensor  // (C)
+  package let shift: Tensor  // (C)
+  package let relu: Bool
+  package init(statistics: BatchStatistics, scale: Tensor, shift: Tensor, relu: Bool) {
+    (self.statistics, self.scale, self.shift, self.relu) = (statistics, scale, shift, relu)
+  }
+}
+
 /// Σ dy and Σ dy·x̂ per channel, after the ReLU's mask; they are dShift and dScale.
 package struct BatchGradientSums: Sendable {
   package var dShift: [Double]  // (C)
   package var dScale: [Double]  // (C)
   package init(dShift: [Double], dScale: [Double]) {
     (self.dShift, self.dScale) = (dShift, dScale)
+  }
+
+  package static func += (_ sum: inout BatchGradientSums, _ more: BatchGradientSums) {
+    for c in sum.dShift.indices {
+      sum.dShift[c] += more.dShift[c]
+      sum.dScale[c] += more.dScale[c]
+    }
   }
 }

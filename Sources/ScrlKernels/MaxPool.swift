@@ -7,35 +7,38 @@ import ScrlTensor
 
 extension Engine {
   package func maxPool(
-    _ x: Tensor, _ g: PoolGeometry
-  ) throws(ScrlError) -> (y: Tensor, winners: PoolWinners) {
-    let input = try x.rowsShape("max_pool")
-    guard x.shape.count == 4 else {
-      throw ScrlError(.shape, "max_pool: got shape \(x.shape) · expected (N,C,H,W)")
+    _ x: Tensor, into y: Tensor, _ winners: PoolWinners
+  ) throws(ScrlError) {
+    let (input, output) = (try x.rowsShape("max_pool"), try y.rowsShape("max_pool"))
+    let g = winners.geometry
+    guard x.shape.count == 4, y.layout == x.layout, winners.outputShape == output,
+      y.shape == (try pooledShape(x.shape, g))
+    else {
+      throw ScrlError(
+        .shape,
+        "max_pool: got x \(x.shape) \(x.layout), y \(y.shape) \(y.layout), winners of "
+          + "\(winners.outputShape) · expected one (N,C,H,W) and its pooled extents")
     }
-    let y = try Tensor(
-      uninitialized: [
-        input.images, input.channels, try g.outputExtent(input.height),
-        try g.outputExtent(input.width),
-      ],
-      layout: x.layout)
-    let output = try y.rowsShape("max_pool")
-    let winners = try PoolWinners(uninitialized: output, g)
     let (from, to, cells) = (x.pointer, y.pointer, winners.cells)
-    let past = goesPastCaches(output.count, block: output.block)
     workers.run(output.images * output.blocks * output.height) { line in
-      poolLine(from, to, cells, input, output, g, line, past: past)
-      endStores(past: past)
+      poolLine(from, to, cells, input, output, g, line)
     }
-    return (y, winners)
   }
+}
+
+/// (N,C,H',W') of a pooled activation (N,C,H,W).
+package func pooledShape(_ x: [Int], _ g: PoolGeometry) throws(ScrlError) -> [Int] {
+  guard x.count == 4 else {
+    throw ScrlError(.shape, "max_pool: got shape \(x) · expected (N,C,H,W)")
+  }
+  return [x[0], x[1], try g.outputExtent(x[2]), try g.outputExtent(x[3])]
 }
 
 /// One row of output cells of one (image, block).
 private func poolLine(
   _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>,
   _ winners: UnsafeMutablePointer<Int32>, _ input: ActivationShape, _ output: ActivationShape,
-  _ g: PoolGeometry, _ line: Int, past: Bool
+  _ g: PoolGeometry, _ line: Int
 ) {
   let (panel, row) = line.quotientAndRemainder(dividingBy: output.height)
   let block = input.block
@@ -45,8 +48,7 @@ private func poolLine(
     let left = column * g.stride - g.padding
     let window = PoolWindow(
       rows: max(top, 0)..<min(top + g.kernel, input.height),
-      columns: max(left, 0)..<min(left + g.kernel, input.width), width: input.width, stride: block,
-      past: past)
+      columns: max(left, 0)..<min(left + g.kernel, input.width), width: input.width, stride: block)
     let out = (line &* output.width &+ column) &* block
     var c = 0
     while c < block {

@@ -6,33 +6,28 @@ import ScrlTensor
 
 extension Engine {
   package func maxPoolBackward(
-    _ dy: Tensor, winners: PoolWinners, inputHeight: Int, inputWidth: Int
-  ) throws(ScrlError) -> Tensor {
+    _ dy: Tensor, winners: PoolWinners, into dx: Tensor
+  ) throws(ScrlError) {
     let (output, g) = (winners.outputShape, winners.geometry)
-    guard dy.shape == [output.images, output.channels, output.height, output.width],
-      dy.layout == .blocked(output.block), try g.outputExtent(inputHeight) == output.height,
-      try g.outputExtent(inputWidth) == output.width
+    guard try dy.rowsShape("max_pool_backward") == output, dx.layout == dy.layout,
+      try pooledShape(dx.shape, g) == dy.shape
     else {
       throw ScrlError(
         .shape,
-        "max_pool_backward: got \(dy.shape) \(dy.layout), input \(inputHeight)×\(inputWidth) · "
+        "max_pool_backward: got \(dy.shape) \(dy.layout), input \(dx.shape) \(dx.layout) · "
           + "expected \(output)")
     }
-    let dx = try Tensor(
-      uninitialized: [output.images, output.channels, inputHeight, inputWidth], layout: dy.layout)
-    let past = goesPastCaches(dx.count, block: output.block)
+    let (inputHeight, inputWidth) = (dx.shape[2], dx.shape[3])
     let row = inputWidth * output.block
     let slots = try ScratchSlots(workers, size: g.kernel * row)
     let (from, to, won) = (dy.pointer, dx.pointer, winners.cells)
     workers.run(output.images * output.blocks) { panel in
       let start = panel * output.cells * output.block
       slots.borrow { window in
-        let strip = PoolStrip(window: window, g: g, row: row, height: inputHeight, past: past)
+        let strip = PoolStrip(window: window, g: g, row: row, height: inputHeight)
         strip.scatter(from + start, won + start, output, into: to + panel * inputHeight * row)
       }
-      endStores(past: past)
     }
-    return dx
   }
 }
 
@@ -43,7 +38,6 @@ private struct PoolStrip {
   let g: PoolGeometry
   let row: Int  // W·b
   let height: Int  // H
-  let past: Bool  // the caches
 
   func scatter(
     _ dy: UnsafePointer<Float>, _ won: UnsafePointer<Int32>, _ output: ActivationShape,
@@ -78,8 +72,6 @@ private struct PoolStrip {
       let to = dx + y * row
       if y - top >= g.kernel {
         to.update(repeating: 0, count: row)
-      } else if past {
-        copyPastCaches(window + (y - top) * row, to, row)
       } else {
         to.update(from: window + (y - top) * row, count: row)
       }

@@ -5,7 +5,6 @@ struct PoolWindow {
   let rows, columns: Range<Int>
   let width: Int  // W
   let stride: Int  // floats from one cell to the next
-  let past: Bool  // the caches
 
   @inline(__always)
   func sixteen(
@@ -23,8 +22,8 @@ struct PoolWindow {
         won.replace(with: SIMD16(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
       }
     }
-    store(best, y, 0, past: past)
-    store(unsafeBitCast(won, to: Lanes.self), asFloats(winners), 0, past: past)
+    store(best, y, 0)
+    store(unsafeBitCast(won, to: Lanes.self), asFloats(winners), 0)
   }
 
   @inline(__always)
@@ -43,8 +42,8 @@ struct PoolWindow {
         won.replace(with: SIMD8(repeating: Int32(truncatingIfNeeded: cell)), where: wins)
       }
     }
-    store(best, y, 0, past: past)
-    store(unsafeBitCast(won, to: SIMD8<Float>.self), asFloats(winners), 0, past: past)
+    store(best, y, 0)
+    store(unsafeBitCast(won, to: SIMD8<Float>.self), asFloats(winners), 0)
   }
 
   func one(

@@ -32,6 +32,45 @@ struct RowChunks {
   }
 }
 
+extension Engine {
+  /// Calls body(offset, channel, rows) for every chunk.
+  func sweepRows(_ shape: ActivationShape, _ body: (Int, Int, Int) -> Void) {
+    let chunks = RowChunks(shape)
+    workers.run(chunks.count) { index in
+      let (offset, rows, channel) = chunks[index]
+      body(offset, channel, rows)
+    }
+  }
+
+  /// Adds two float64 sums per channel over all rows into `first` and `second`.
+  /// body(offset, channel, rows, one, two) adds one chunk's rows into b + b sums that begin at zero.
+  func sumOverRows(
+    _ shape: ActivationShape, into first: inout [Double], _ second: inout [Double],
+    _ body: (
+      Int, Int, Int, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Double>
+    ) -> Void
+  ) throws(ScrlError) {
+    let chunks = RowChunks(shape)
+    let width = chunks.width
+    try withDoubleScratch(chunks.count * width * 2) { partial in
+      workers.run(chunks.count) { index in
+        let (offset, rows, channel) = chunks[index]
+        let sums = partial + index * width * 2
+        sums.update(repeating: 0, count: width * 2)
+        body(offset, channel, rows, sums, sums + width)
+      }
+      for index in 0..<chunks.count {
+        let sums = partial + index * width * 2
+        let channel = chunks[index].channel
+        for c in 0..<width {
+          first[channel + c] += sums[c]
+          second[channel + c] += sums[width + c]
+        }
+      }
+    }
+  }
+}
+
 extension Tensor {
   /// `activationShape`, which must not have zero channels.
   func rowsShape(_ operation: String) throws(ScrlError) -> ActivationShape {

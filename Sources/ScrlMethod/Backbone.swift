@@ -54,7 +54,7 @@ package final class Backbone {
       uninitialized: try featureShape(
         stage, images: images.shape[0], height: images.shape[2], width: images.shape[3]))
     try forEachChunk(images) { chunk, range throws(ScrlError) in
-      let map = try self.map(chunk, stage).value.plain(workers: self.engine.workers)
+      let map = try self.map(chunk, stage).value(self.engine).plain(workers: self.engine.workers)
       result.writeRows(map, from: range.lowerBound)
     }
     return result
@@ -66,7 +66,7 @@ package final class Backbone {
     let result = try Tensor(uninitialized: [images.shape[0], embeddingSize])
     try forEachChunk(images) { chunk, range throws(ScrlError) in
       let map = try self.map(chunk, self.config.trainedStage)
-      result.writeRows(try self.pass.globalAveragePool(map).value, from: range.lowerBound)
+      result.writeRows(try self.pass.globalAveragePool(map).value(self.engine), from: range.lowerBound)
     }
     return result
   }
@@ -85,7 +85,7 @@ package final class Backbone {
       guard !rows.isEmpty else { return }
       let inside = rows.map { boxes[$0].moved(to: boxes[$0].image - range.lowerBound) }
       let map = try self.map(chunk, self.config.roiStage)
-      let pooled = try self.pass.roiAlign(map, boxes: inside, roi).value
+      let pooled = try self.pass.roiAlign(map, boxes: inside, roi).value(self.engine)
       for (place, row) in rows.enumerated() {
         (result.pointer + row * self.regionSize).update(
           from: pooled.pointer + place * self.regionSize, count: self.regionSize)

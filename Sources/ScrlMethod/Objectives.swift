@@ -19,17 +19,16 @@ extension SelfDistillation {
     _ batch: Batch, _ config: Config, _ pass: Pass, _ watch: inout StepWatch
   ) throws(ScrlError) -> Outcome {
     let regions = try Regions(batch, config)
-    // 1. Online network and predictor on both views: q (2K,D). BatchNorm sees both together.
+    // 1. Target network on both views and their boxes, nothing kept: t (2K,D). BatchNorm sees both
+    // views together. It goes first: what the online network keeps would only lie beside it.
+    let t = try targets(batch, config, regions, Pass(engine: pass.engine, mode: .training))
+    watch.lap(\.targetForward)
+
+    // 2. Online network and predictor on the same: q (2K,D).
     let features = try online.encoder.forward(batch.views, upTo: config.trainedStage, pass)
     let q = try predictor.forward(
       try online.projector.forward(try regions.pool(features, pass), pass), pass)
     watch.lap(\.onlineForward)
-
-    // 2. Target network on the same views and boxes, nothing kept: t (2K,D).
-    let still = Pass(engine: pass.engine, mode: .training)
-    let seen = try target.encoder.forward(batch.views, upTo: config.trainedStage, still)
-    let t = try target.projector.forward(try regions.pool(seen, still), still).value
-    watch.lap(\.targetForward)
 
     // 3. Loss: mean over boxes of (2 − 2 q₁·t₂) + (2 − 2 q₂·t₁), paper section 3; and the
     // probe's on features through which no gradient passes.
@@ -39,9 +38,16 @@ extension SelfDistillation {
       let pooled = try pass.globalAveragePool(features.detached)
       let logits = try probe.forward(pooled, pass)
       outcome.probeLoss = try pass.crossEntropyLoss(logits, labels: labels)
-      outcome.accuracy = accuracy(logits.value, labels)
+      outcome.accuracy = accuracy(try logits.value(pass.engine), labels)
     }
     return outcome
+  }
+
+  private func targets(
+    _ batch: Batch, _ config: Config, _ regions: Regions, _ pass: Pass
+  ) throws(ScrlError) -> Tensor {
+    let features = try target.encoder.forward(batch.views, upTo: config.trainedStage, pass)
+    return try target.projector.forward(try regions.pool(features, pass), pass).value(pass.engine)
   }
 }
 
@@ -55,7 +61,7 @@ extension Classification {
     watch.lap(\.onlineForward)
     let labels = batch.viewLabels ?? []
     let loss = try pass.crossEntropyLoss(logits, labels: labels)
-    return Outcome(loss: loss, accuracy: accuracy(logits.value, labels))
+    return Outcome(loss: loss, accuracy: accuracy(try logits.value(pass.engine), labels))
   }
 }
 

@@ -134,7 +134,7 @@ package final class Trainer {
     trained.clearGradients()
     defer { trained.clearGradients() }
     let tape = Tape()
-    let pass = Pass(engine: engine, tape: tape, mode: .training, recomputes: true)
+    let pass = Pass(engine: engine, tape: tape, mode: .training)
     do throws(ScrlError) {
       // 1 to 3. Forward passes and the method's loss.
       let outcome: Outcome

@@ -45,9 +45,10 @@ struct ResidualBlock: Module {
       let y = try unit.convolution.forward(branch, pass)
       branch = try unit.norm.forward(y, relu: place < units.count - 1, pass)
     }
-    guard let downsample else { return try pass.addReLU(branch, x) }
+    guard let downsample else { return try pass.addReLU(branch, x, endOf: x) }
     let y = try downsample.convolution.forward(x, pass)
-    return try pass.addReLU(branch, try downsample.norm.forward(y, relu: false, pass))
+    return try pass.addReLU(
+      branch, try downsample.norm.forward(y, relu: false, pass), endOf: x)
   }
 
   func collect(into contents: inout ModuleContents, prefix: String) {

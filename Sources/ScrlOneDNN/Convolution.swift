@@ -9,36 +9,36 @@ import ScrlTensor
 
 extension OneDNNEngine {
   package func convolution(
-    _ x: Tensor, weight: Tensor, _ g: ConvolutionGeometry
-  ) throws(ScrlError) -> Tensor {
-    let e = try forwardExtents("convolution", x, g)
+    _ x: Tensor, weight: Tensor, _ g: ConvolutionGeometry, into y: Tensor
+  ) throws(ScrlError) {
+    let e = try extents("convolution", x, g)
     try expectWeight("convolution", weight, g, weightLayout(g))
-    guard let primitive = primitive(CDNN_FORWARD, e) else {
-      let y = try reference.convolution(
-        try nhwc(x), weight: try referenceWeight(weight, g), g)
-      return try reblocked(y, channelBlock(for: g.outputs))
+    try expectActivation("convolution", y, e.outputShape, .blocked(channelBlock(for: g.outputs)))
+    if let primitive = primitive(CDNN_FORWARD, e) {
+      try primitive.run(x: x, weight: weight, y: y)
+    } else {
+      let plain = try Tensor(uninitialized: y.shape, layout: .blocked(g.outputs))
+      try reference.convolution(
+        try nhwc(x), weight: try referenceWeight(weight, g), g, into: plain)
+      try copy(plain, into: y)
     }
-    let y = try Tensor(uninitialized: e.outputShape, layout: .blocked(block))
-    try primitive.run(x: x, weight: weight, y: y)
-    return y
   }
 
   package func convolutionBackwardInput(
-    _ dy: Tensor, weight: Tensor, inputHeight: Int, inputWidth: Int, _ g: ConvolutionGeometry
-  ) throws(ScrlError) -> Tensor {
+    _ dy: Tensor, weight: Tensor, _ g: ConvolutionGeometry, into dx: Tensor
+  ) throws(ScrlError) {
     let operation = "convolution_backward_input"
     try expectWeight(operation, weight, g, weightLayout(g))
-    let e = try backwardExtents(operation, dy, inputHeight, inputWidth, g)
-    guard let primitive = primitive(CDNN_BACKWARD_DATA, e) else {
-      let dx = try reference.convolutionBackwardInput(
-        try nhwc(dy), weight: try referenceWeight(weight, g), inputHeight: inputHeight,
-        inputWidth: inputWidth, g)
-      return try reblocked(dx, channelBlock(for: g.inputs))
+    let e = try extents(operation, dx, g)
+    try expectActivation(operation, dy, e.outputShape, .blocked(channelBlock(for: g.outputs)))
+    if let primitive = primitive(CDNN_BACKWARD_DATA, e) {
+      try primitive.run(x: dx, weight: weight, y: dy)
+    } else {
+      let plain = try Tensor(uninitialized: dx.shape, layout: .blocked(g.inputs))
+      try reference.convolutionBackwardInput(
+        try nhwc(dy), weight: try referenceWeight(weight, g), g, into: plain)
+      try copy(plain, into: dx)
     }
-    let dx = try Tensor(
-      uninitialized: e.inputShape, layout: .blocked(channelBlock(for: g.inputs)))
-    try primitive.run(x: dx, weight: weight, y: dy)
-    return dx
   }
 
   /// dWeight += the correlation of dy with x.
@@ -46,12 +46,9 @@ extension OneDNNEngine {
     _ dy: Tensor, x: Tensor, into dWeight: Tensor, _ g: ConvolutionGeometry
   ) throws(ScrlError) {
     let operation = "convolution_backward_weight"
-    let e = try forwardExtents(operation, x, g)
+    let e = try extents(operation, x, g)
     try expectWeight(operation, dWeight, g, weightLayout(g))
-    let d = try backwardExtents(operation, dy, e.height, e.width, g)
-    guard d.images == e.images else {
-      throw ScrlError(.shape, "\(operation): got dy of \(d.images) images · expected \(e.images)")
-    }
+    try expectActivation(operation, dy, e.outputShape, .blocked(channelBlock(for: g.outputs)))
     guard let primitive = primitive(CDNN_BACKWARD_WEIGHTS, e) else {
       return try addReferenceGradient(dy, x, into: dWeight, g)
     }
@@ -78,11 +75,18 @@ extension OneDNNEngine {
         block: Int32(block), plain_input: g.inputs == 3 ? 1 : 0, threads: Int32(workers.team)))
   }
 
-  private func nhwc(_ x: Tensor) throws(ScrlError) -> Tensor { try reblocked(x, x.shape[1]) }
+  private func nhwc(_ x: Tensor) throws(ScrlError) -> Tensor {
+    guard x.layout != .blocked(x.shape[1]) else { return x }
+    return try x.plain(workers: workers).blocked(x.shape[1], workers: workers)
+  }
 
-  private func reblocked(_ x: Tensor, _ block: Int) throws(ScrlError) -> Tensor {
-    guard x.layout != .blocked(block) else { return x }
-    return try x.plain(workers: workers).blocked(block, workers: workers)
+  /// From NHWC into the blocks of `result`.
+  private func copy(_ nhwc: Tensor, into result: Tensor) throws(ScrlError) {
+    guard case .blocked(let block) = result.layout else { return }
+    let blocked =
+      nhwc.layout == result.layout
+      ? nhwc : try nhwc.plain(workers: workers).blocked(block, workers: workers)
+    result.pointer.update(from: blocked.pointer, count: result.count)
   }
 
   private func referenceWeight(

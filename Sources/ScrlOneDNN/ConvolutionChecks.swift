@@ -4,25 +4,11 @@ import ScrlBase
 import ScrlKernels
 import ScrlTensor
 
-extension ConvolutionExtents {
-  var inputShape: [Int] { [images, geometry.inputs, height, width] }
-  var outputShape: [Int] { [images, geometry.outputs, outputHeight, outputWidth] }
-}
-
 extension OneDNNEngine {
-  func forwardExtents(
+  func extents(
     _ operation: String, _ x: Tensor, _ g: ConvolutionGeometry
   ) throws(ScrlError) -> ConvolutionExtents {
     try ConvolutionExtents(try blockedShape(operation, x, channels: g.inputs), g)
-  }
-
-  func backwardExtents(
-    _ operation: String, _ dy: Tensor, _ inputHeight: Int, _ inputWidth: Int,
-    _ g: ConvolutionGeometry
-  ) throws(ScrlError) -> ConvolutionExtents {
-    try ConvolutionExtents(
-      operation, gradient: try blockedShape(operation, dy, channels: g.outputs), inputHeight,
-      inputWidth, g)
   }
 
   private func blockedShape(

@@ -1,5 +1,7 @@
-// Big buffers: 64-byte aligned, recycled by size, and refused with an error rather than an abort.
-// A training step asks for the same sizes every time, so a steady step allocates nothing new.
+// Where tensors' memory comes from: one arena, grown when nothing free fits and then kept, and
+// refused with an error rather than an abort. A training step asks for the same sizes in the same
+// order every time, so a steady step asks the system for nothing. Every buffer begins at a
+// multiple of 64 bytes; large pages spare the processor most of its address translations.
 
 import Glibc
 import ScrlBase
@@ -8,8 +10,7 @@ package final class BufferPool: @unchecked Sendable {
   package static let shared = BufferPool()
 
   private let lock = RecursiveLock()
-  private var free: [Int: [UnsafeMutableRawPointer]] = [:]
-  private var held = 0
+  private var free = FreeBlocks()
   private var inUse = 0
   private var peak = 0
 
@@ -20,12 +21,13 @@ package final class BufferPool: @unchecked Sendable {
   func take(byteCount: Int) throws(ScrlError) -> UnsafeMutableRawPointer {
     let size = BufferPool.rounded(byteCount)
     return try lock.locked { () throws(ScrlError) in
-      let pointer: UnsafeMutableRawPointer
-      if let recycled = free[size]?.popLast() {
-        held -= size
-        pointer = recycled
-      } else {
-        pointer = try allocate(size)
+      var start = free.take(size)
+      if start == nil {
+        try grow(by: size)
+        start = free.take(size)
+      }
+      guard let start, let pointer = UnsafeMutableRawPointer(bitPattern: start) else {
+        throw ScrlError(.internal, "allocate: \(size) bytes are not where they should be")
       }
       inUse += size
       peak = max(peak, inUse)
@@ -34,32 +36,68 @@ package final class BufferPool: @unchecked Sendable {
   }
 
   func giveBack(_ pointer: UnsafeMutableRawPointer, byteCount: Int) {
-    let size = BufferPool.rounded(byteCount)
+    let (start, size) = (UInt(bitPattern: pointer), BufferPool.rounded(byteCount))
     lock.locked {
       inUse -= size
-      held += size
-      free[size, default: []].append(pointer)
+      free.give(start..<start + UInt(size))
     }
   }
 
-  /// Returns every recycled buffer to the system.
+  /// Returns to the system whatever is free, in whole pages.
   package func trim() {
     lock.locked {
-      for pointers in free.values { for pointer in pointers { Glibc.free(pointer) } }
-      free.removeAll()
-      held = 0
+      for block in free.takeAll() {
+        let (first, end) = (
+          (block.lowerBound + pageSize - 1) & ~(pageSize - 1), block.upperBound & ~(pageSize - 1)
+        )
+        guard first < end, munmap(UnsafeMutableRawPointer(bitPattern: first), Int(end - first)) == 0
+        else {
+          free.give(block)
+          continue
+        }
+        if block.lowerBound < first { free.give(block.lowerBound..<first) }
+        if end < block.upperBound { free.give(end..<block.upperBound) }
+      }
     }
   }
 
-  package func afterFork() { lock.reset() }
-
-  private func allocate(_ size: Int) throws(ScrlError) -> UnsafeMutableRawPointer {
-    var pointer: UnsafeMutableRawPointer?
-    if posix_memalign(&pointer, 64, size) == 0, let pointer { return pointer }
-    trim()
-    if posix_memalign(&pointer, 64, size) == 0, let pointer { return pointer }
-    throw ScrlError(.memory, "allocate: \(size) bytes refused by the system, \(inUse) in use")
+  /// In a forked child: another thread may have held the lock, and left the blocks half joined.
+  /// They are forgotten, not freed.
+  package func afterFork() {
+    lock.reset()
+    _ = Unmanaged.passRetained(free)
+    free = FreeBlocks()
   }
 
-  private static func rounded(_ byteCount: Int) -> Int { (max(byteCount, 1) + 63) & ~63 }
+  private func grow(by size: Int) throws(ScrlError) {
+    let (padded, overflow) = size.addingReportingOverflow(chunkSize - 1)
+    let wanted = overflow ? size : padded / chunkSize * chunkSize
+    var chunk = map(wanted)
+    if chunk == nil {
+      trim()
+      chunk = map(wanted)
+    }
+    guard let chunk else {
+      throw ScrlError(.memory, "allocate: \(size) bytes refused by the system, \(inUse) in use")
+    }
+    free.give(chunk)
+  }
+
+  private func map(_ size: Int) -> Range<UInt>? {
+    let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let memory, memory != MAP_FAILED else { return nil }
+    madvise(memory, size, MADV_HUGEPAGE)  // a wish: the result does not matter
+    let start = UInt(bitPattern: memory)
+    return start..<start + UInt(size)
+  }
+
+  private static func rounded(_ byteCount: Int) -> Int {
+    let (padded, overflow) = max(byteCount, 1).addingReportingOverflow(63)
+    return overflow ? Int.max & ~63 : padded & ~63
+  }
 }
+
+/// Bytes asked of the system at a time: sixteen large pages.
+private let chunkSize = 32 << 20
+
+private let pageSize = UInt(max(sysconf(Int32(_SC_PAGESIZE)), 4096))

@@ -38,19 +38,19 @@ package enum Layout: Equatable, Sendable {
 package struct Tensor: Sendable {
   package let shape: [Int]  // logical: (N,C,H,W), (N,F), (O,I,h,w), (C)
   package let layout: Layout
-  package let storage: Storage
+  package private(set) var storage: Storage
+  package let count: Int
+  private let offset: Int  // of the first element in the storage
 
-  package var count: Int { storage.count }
-  package var pointer: UnsafeMutablePointer<Float> { storage.pointer }
+  package var pointer: UnsafeMutablePointer<Float> { storage.pointer + offset }
   package var buffer: UnsafeMutableBufferPointer<Float> {
-    UnsafeMutableBufferPointer(start: storage.pointer, count: storage.count)
+    UnsafeMutableBufferPointer(start: pointer, count: count)
   }
 
   /// Uninitialised memory; the maker writes every element.
   package init(uninitialized shape: [Int], layout: Layout = .plain) throws(ScrlError) {
-    self.shape = shape
-    self.layout = layout
-    storage = try Storage(count: try elementCount(shape))
+    let count = try elementCount(shape)
+    self.init(shape: shape, layout: layout, storage: try Storage(count: count), count: count)
   }
 
   package init(zeros shape: [Int], layout: Layout = .plain) throws(ScrlError) {
@@ -68,10 +68,12 @@ package struct Tensor: Sendable {
     }
   }
 
-  private init(shape: [Int], layout: Layout, storage: Storage) {
+  private init(shape: [Int], layout: Layout, storage: Storage, count: Int, offset: Int = 0) {
     self.shape = shape
     self.layout = layout
     self.storage = storage
+    self.count = count
+    self.offset = offset
   }
 
   /// The same memory under another shape of equal count and the same layout meaning.
@@ -79,8 +81,21 @@ package struct Tensor: Sendable {
     guard try elementCount(shape) == count else {
       throw ScrlError(.shape, "reshape: \(self.shape) has \(count) elements, \(shape) does not")
     }
-    return Tensor(shape: shape, layout: layout, storage: storage)
+    return Tensor(shape: shape, layout: layout, storage: storage, count: count, offset: offset)
   }
+
+  /// Some images of an activation (N,…): the same memory.
+  package func images(_ range: Range<Int>) -> Tensor {
+    precondition(range.lowerBound >= 0 && range.upperBound <= shape[0], "images out of range")
+    guard range.count < shape[0] else { return self }
+    let each = count / shape[0]
+    return Tensor(
+      shape: [range.count] + shape.dropFirst(), layout: layout, storage: storage,
+      count: range.count * each, offset: offset + range.lowerBound * each)
+  }
+
+  /// Whether nobody else holds the memory.
+  package mutating func isUnique() -> Bool { isKnownUniquelyReferenced(&storage) }
 
   package func copied() throws(ScrlError) -> Tensor {
     let copy = try Tensor(uninitialized: shape, layout: layout)

@@ -83,10 +83,12 @@ private func losses(
   let x = Activation(try features("features"), slot: slot)
   let q = try predictor.forward(try projector.forward(try pooled(x, online), online), online)
   let y = Activation(try features("target features"))
-  let t = try targetProjector.forward(try pooled(y, target), target).value
+  let t = try targetProjector.forward(try pooled(y, target), target).value(engine)
   let loss = try online.cosineRegressionLoss(q, target: t)
   try tape.backward(engine)
-  guard let dx = slot.take() else { throw ScrlError(.internal, "no gradient reached the features") }
+  guard let dx = try slot.take(engine) else {
+    throw ScrlError(.internal, "no gradient reached the features")
+  }
   var gradients = [("features", try dx.plain(workers: engine.workers).array)]
   for entry in projector.contents(prefix: "projector.").parameters
     + predictor.contents(prefix: "predictor.").parameters

@@ -33,7 +33,7 @@ struct Bench {
 
   /// Backward from Σ dy·y.
   func backward(_ y: Activation, _ dy: Grid) throws {
-    try #require(y.slot).receive(try tensor(dy), engine.workers)
+    try #require(y.slot).receive(try tensor(dy), engine)
     try tape.backward(engine)
   }
 
@@ -42,7 +42,7 @@ struct Bench {
   }
 
   func gradient(_ leaf: Activation) throws -> [Float] {
-    try plain(try #require(leaf.slot?.take()))
+    try plain(try #require(try leaf.slot?.take(engine)))
   }
 
   func gradient(_ parameter: Parameter) throws -> [Float] {

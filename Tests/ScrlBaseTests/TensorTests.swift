@@ -1,7 +1,7 @@
 // Storage that can refuse, shapes that are checked, layouts that come back.
 
 import ScrlBase
-import ScrlTensor
+@testable import ScrlTensor
 import Testing
 
 private func code(_ body: () throws(ScrlError) -> Void) -> ScrlError.Code? {
@@ -42,16 +42,46 @@ struct TensorTests {
     #expect(tensor.count == count)
   }
 
-  // The size is one that nothing else asks for, so that parallel tests cannot take the buffer.
   @Test("A freed buffer is given out again")
   func recycling() throws {
-    let count = 123_457
-    var first: Tensor? = try Tensor(uninitialized: [count])
-    let address = first!.pointer
-    first = nil
-    let second = try Tensor(uninitialized: [count])
-    #expect(second.pointer == address)
-    #expect(BufferPool.shared.usage.peak >= count * 4)
+    let pool = BufferPool()
+    let first = try pool.take(byteCount: 123_457)
+    pool.giveBack(first, byteCount: 123_457)
+    #expect(try pool.take(byteCount: 123_457) == first)
+    #expect(pool.usage.inUse == 123_520 && pool.usage.peak == 123_520)
+  }
+
+  @Test("A steady pattern of buffers asks the system once; trimming gives all of it back")
+  func arena() throws {
+    let pool = BufferPool()
+    func pattern() throws -> [UnsafeMutableRawPointer] {
+      let sizes = [70_000_000, 3, 40_000_000, 90_000_000, 1 << 20]
+      let taken = try sizes.map { try pool.take(byteCount: $0) }
+      for (pointer, size) in zip(taken, sizes) {
+        #expect(UInt(bitPattern: pointer) % 64 == 0)
+        pointer.storeBytes(of: 7, toByteOffset: size - 1, as: UInt8.self)
+      }
+      for (pointer, size) in zip(taken, sizes) { pool.giveBack(pointer, byteCount: size) }
+      return taken
+    }
+    #expect(try pattern() == pattern())
+    pool.trim()
+    _ = try pattern()
+    #expect(pool.usage.inUse == 0)
+  }
+
+  @Test("Free blocks: the smallest that fits is cut, neighbours are joined")
+  func freeBlocks() {
+    let free = FreeBlocks()
+    free.give(1000..<1100)
+    free.give(2000..<2050)
+    #expect(free.take(40) == 2000)
+    #expect(free.take(60) == 1000)
+    #expect(free.blocks == [1060..<1100, 2040..<2050])
+    #expect(free.take(41) == nil)
+    free.give(1000..<1060)
+    free.give(1100..<2040)
+    #expect(free.blocks == [1000..<2050])
   }
 
   @Test("A copy shares nothing")

@@ -27,8 +27,6 @@ private struct Normalised {
   let y, dx: [Float]
   let dScale, dShift: [Float]
   let moments: BatchMoments
-  let sums: BatchGradientSums
-  let splitY, splitDX: [Float]
 
   init(_ cut: Cut, block: Int, relu: Bool, _ workers: Workers) throws {
     let engine = try OpenBLASEngine(workers: workers)
@@ -43,14 +41,6 @@ private struct Normalised {
     let dx = try engine.batchNormBackward(
       dy, x: x, statistics: statistics, scale: scale, shift: shift, relu: relu, into: a, b)
     moments = try engine.batchNormMoments(x)
-    let same = try BatchStatistics(moments: moments, epsilon: 1e-5)
-    splitY = try plainValues(
-      try engine.batchNormApply(x, statistics: same, scale: scale, shift: shift, relu: relu))
-    sums = try engine.batchNormBackwardSums(
-      dy, x: x, statistics: same, scale: scale, shift: shift, relu: relu)
-    splitDX = try plainValues(
-      try engine.batchNormBackwardApply(
-        dy, x: x, statistics: same, sums: sums, scale: scale, shift: shift, relu: relu))
     (self.y, self.dx) = (try plainValues(y), try plainValues(dx))
     (dScale, dShift) = (a.array, b.array)
   }
@@ -77,15 +67,6 @@ func normalisedBlocks(_ cut: Cut, _ how: (block: Int, relu: Bool)) throws {
   expectClose(got.dx, want.dx, absolute: 4e-6)
   expectClose(got.dShift, want.dShift, relative: 1e-6, absolute: 1e-4)
   expectClose(got.dScale, want.dScale, relative: 1e-6, absolute: 1e-4)
-}
-
-@Test("split and fused normalisation have the same bytes", arguments: cuts, [8, 16, 32])
-func splitEqualsFused(_ cut: Cut, block: Int) throws {
-  let got = try Normalised(cut, block: block, relu: true, Workers(2))
-  #expect(got.y == got.splitY)
-  #expect(got.dx == got.splitDX)
-  #expect(got.dShift == got.sums.dShift.map { Float($0) })
-  #expect(got.dScale == got.sums.dScale.map { Float($0) })
 }
 
 @Test("normalisation of blocks does not depend on the worker count", arguments: cuts)

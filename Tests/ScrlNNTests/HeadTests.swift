@@ -22,15 +22,15 @@ struct HeadTests {
     let tape = Tape()
     let x = Activation(try hashed("x", [12, 24], spread: 1), slot: GradientSlot())
     let y = try head.forward(x, Pass(engine: engine, tape: tape, mode: .training))
-    try #require(y.slot).receive(try hashed("dy", [12, 16], spread: 1), engine.workers)
+    try #require(y.slot).receive(try hashed("dy", [12, 16], spread: 1), engine)
     try tape.backward(engine)
 
     func expectFixture(_ got: [Float], _ name: String) throws {
       let expected = try fixture("nn/head_\(name)").values
       expectNear(got, expected.map(Double.init), tolerance)
     }
-    try expectFixture(y.value.array, "y")
-    try expectFixture(try #require(x.slot?.take()).array, "dx")
+    try expectFixture(try y.value(engine).array, "y")
+    try expectFixture(try #require(try x.slot?.take(engine)).array, "dx")
     for entry in head.contents().parameters where entry.name != "fc1.bias" {
       try expectFixture(try #require(entry.parameter.gradient).array, "d_\(entry.name)")
     }

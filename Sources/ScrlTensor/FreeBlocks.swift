@@ -1,0 +1,52 @@
+// Free memory as blocks of addresses: the smallest that fits is cut, neighbours are joined.
+
+final class FreeBlocks {
+  private(set) var blocks: [Range<UInt>] = []  // by address, never touching
+
+  /// Takes `size` bytes from the front of the smallest block that has them.
+  func take(_ size: Int) -> UInt? {
+    var best: Int?
+    for (index, block) in blocks.enumerated() where block.count >= size {
+      if let found = best, blocks[found].count <= block.count { continue }
+      best = index
+    }
+    guard let best else { return nil }
+    let block = blocks[best]
+    let end = block.lowerBound + UInt(size)
+    if end == block.upperBound {
+      blocks.remove(at: best)
+    } else {
+      blocks[best] = end..<block.upperBound
+    }
+    return block.lowerBound
+  }
+
+  func give(_ block: Range<UInt>) {
+    let next = firstAbove(block.lowerBound)
+    let joinsPrevious = next > 0 && blocks[next - 1].upperBound == block.lowerBound
+    let joinsNext = next < blocks.count && blocks[next].lowerBound == block.upperBound
+    switch (joinsPrevious, joinsNext) {
+    case (true, true):
+      blocks[next - 1] = blocks[next - 1].lowerBound..<blocks[next].upperBound
+      blocks.remove(at: next)
+    case (true, false): blocks[next - 1] = blocks[next - 1].lowerBound..<block.upperBound
+    case (false, true): blocks[next] = block.lowerBound..<blocks[next].upperBound
+    case (false, false): blocks.insert(block, at: next)
+    }
+  }
+
+  /// Takes all of them out.
+  func takeAll() -> [Range<UInt>] {
+    defer { blocks = [] }
+    return blocks
+  }
+
+  private func firstAbove(_ address: UInt) -> Int {
+    var (low, high) = (0, blocks.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if blocks[middle].lowerBound > address { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+}
