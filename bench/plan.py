@@ -57,6 +57,7 @@ class Plan:
             Section("reference", "The reference (OpenBLAS): training step, ResNet-50, 224²", [
                 self._our_step("scrl on OpenBLAS", *step50, many, "compute.backend=openblas"),
                 self._torch_step("PyTorch nchw fp32", *step50, "nchw", "fp32")]),
+            self._kernels(*step50),
         ]
 
     def _steps(self, key: str, arch: str, batch: int, size: int) -> Section:
@@ -92,6 +93,13 @@ class Plan:
             self.peer, "bench/torch_step.py", "--arch", arch, *self._size(batch, size),
             "--boxes", "10", *self._repeats(), "--threads", str(threads or self.sizes.threads),
             "--layout", layout, "--dtype", dtype, *more])
+
+    def _kernels(self, arch: str, batch: int, size: int) -> Section:
+        return Section("kernels", "Kernels by themselves: training step, ResNet-50, 224²", [
+            Program("scrl", "ours", [
+                self.ours, "-m", "scrl", "bench", "kernels", "--arch", arch,
+                *self._size(batch, size), "--boxes", "10", "--repeats", str(self.sizes.steps),
+                "--threads", str(self.sizes.threads), "--json"])])
 
     def _views(self) -> Section:
         seconds = ["--seconds", str(self.sizes.seconds)]

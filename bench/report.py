@@ -102,9 +102,10 @@ def parts(section, measured):
         speed, peak = (median([result[key] for result in arithmetic])
                        for key in ("gflops_per_second", "gemm_peak_gflops"))
         share = median([result["fraction_of_gemm_peak"] for result in arithmetic])
-        lines += ["", f"Convolutions: {arithmetic[0]['gflops']:.1f} GFLOP, counted directly; over "
-                      f"the whole time {speed:.0f} GFLOP/s, {share:.0%} of the GEMM peak of "
-                      f"{peak:.0f} in the same runs."]
+        when = "while they run" if "kernels" in arithmetic[0] else "over the whole time"
+        lines += ["", f"Convolutions: {arithmetic[0]['gflops']:.1f} GFLOP, counted directly; "
+                      f"{when} {speed:.0f} GFLOP/s, {share:.0%} of the GEMM peak of {peak:.0f} in "
+                      "the same runs."]
     return lines
 
 
@@ -119,7 +120,8 @@ def section_lines(section, runs):
     lines = ["", f"## {section['title']}", ""]
     lines += table(["program", unit, "least … most", "time", "peak memory"],
                    [each.row() for each in measured])
-    lines += ["", *(scaling(measured) if section["key"] == "threads" else ratios(measured))]
+    compared = scaling(measured) if section["key"] == "threads" else ratios(measured)
+    lines += ["", *compared] if compared else []
     lines += parts(section, measured)
     lines += ["", "```sh", *(command_text(each.command) for each in measured), "```"]
     return lines
