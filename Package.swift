@@ -81,7 +81,9 @@ let package = Package(
     .testTarget(name: "ScrlNNTests", dependencies: ["ScrlNN", "TestSupport"]),
     .testTarget(name: "ScrlImageTests", dependencies: ["ScrlImage", "TestSupport"]),
     .testTarget(name: "ScrlStoreTests", dependencies: ["ScrlStore", "CHDF5", "TestSupport"]),
-    .testTarget(name: "ScrlMethodTests", dependencies: ["ScrlMethod", "TestSupport"]),
+    .testTarget(
+      name: "ScrlMethodTests",
+      dependencies: ["ScrlMethod", "ScrlOneDNN", "ScrlStore", "TestSupport"]),
     .testTarget(name: "ScrlEvalTests", dependencies: ["ScrlEval", "TestSupport"]),
     .testTarget(name: "ScrlBenchTests", dependencies: ["ScrlBench", "ScrlNN", "TestSupport"]),
 

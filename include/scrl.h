@@ -536,7 +536,8 @@ scrl_status scrl_trainer_new(const scrl_config *config, const scrl_dataset *data
                              const char *run_folder, scrl_trainer **trainer);
 
 /**
- * Goes on where a run stopped; every later byte is as if it had not.
+ * Goes on where a run stopped; every later byte is as if it had not, the algorithms that
+ * compute.winograd=auto has chosen included.
  * @param path     a run folder (its newest whole checkpoint is taken; the log tells what was
  *                 skipped) or a checkpoint file.
  * @param dataset  may be NULL: the file named in the checkpoint is opened.
@@ -706,7 +707,8 @@ typedef struct scrl_linear_report {
  * crops n × the train images + the test images. Only crops other than 0 keep the train images'
  * features: 4 bytes × n × images × scrl_model_embedding_size().
  *
- * The result depends on model, images, options and the model's threads alone, bit for bit.
+ * The result depends on model, images, options and the model's threads alone, bit for bit; in
+ * another process, with compute.winograd=auto, on the algorithms that are measured faster there.
  * @param train    needs labels of two classes or more. Images without a label are left out.
  * @param test     NULL: every fifth of the train images, class by class, in an order drawn from
  *                 the seed, is held out.

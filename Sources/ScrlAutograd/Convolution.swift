@@ -14,7 +14,9 @@ extension Pass {
   ) throws(ScrlError) -> Activation {
     let y = try engine.activation(try engine.outputShape(x.shape, geometry))
     var moments: BatchMoments?
-    for images in ImageGroups(of: [x.source.shape, y.shape], engine.workers) {
+    let groups = ImageGroups(
+      of: [x.shape, y.shape], weights: weight.value.count, engine.workers)
+    for images in groups {
       let part = y.images(images)
       try engine.convolution(
         try x.source.images(images, engine), weight: weight.value, geometry, into: part)
@@ -46,7 +48,9 @@ private struct ConvolutionOp: TapeOp {
     let dWeight = try weight.gradientSum()
     var intake = try input?.open(x, isLast: isLast, engine)
     let shapes = [x.shape, try engine.outputShape(x.shape, g)]
-    for images in ImageGroups(of: shapes + shapes, engine.workers) {
+    let groups = ImageGroups(
+      of: shapes + shapes, weights: weight.value.count, engine.workers)
+    for images in groups {
       let (value, dy) = (try x.images(images, engine), try gradient.images(images, engine))
       try engine.convolutionBackwardWeight(dy, x: value, into: dWeight, g)
       guard let part = try intake?.place(images) else { continue }

@@ -12,12 +12,13 @@ func makeEngine() throws(ScrlError) -> any Engine { try makeEngine(Config()) }
 /// - Throws: `.unsupported` with the reason when the backend that is asked for cannot be used.
 func makeEngine(_ config: Config) throws(ScrlError) -> any Engine {
   let workers = Workers(config.threads)
+  let winograd: WinogradUse = config.winograd == .auto ? .whereFaster : .never
   switch config.backend {
   case .openblas: return try OpenBLASEngine(workers: workers)
-  case .onednn: return try OneDNNEngine(workers: workers)
+  case .onednn: return try OneDNNEngine(workers: workers, winograd: winograd)
   case .auto:
     // In a forked child oneDNN may be out of use; the reference works there.
-    if let engine = try? OneDNNEngine(workers: workers) { return engine }
+    if let engine = try? OneDNNEngine(workers: workers, winograd: winograd) { return engine }
     return try OpenBLASEngine(workers: workers)
   }
 }
@@ -25,7 +26,8 @@ func makeEngine(_ config: Config) throws(ScrlError) -> any Engine {
 /// The other engine, to compare with; nil where only one can be used.
 func makeOther(than engine: any Engine) -> (any Engine)? {
   engine is OpenBLASEngine
-    ? try? OneDNNEngine(workers: engine.workers) : try? OpenBLASEngine(workers: engine.workers)
+    ? try? OneDNNEngine(workers: engine.workers, winograd: .never)
+    : try? OpenBLASEngine(workers: engine.workers)
 }
 
 /// The facts of scrl_build_info(), as JSON.

@@ -3,7 +3,7 @@
 // Letters: N images, C channels, H×W cells, K boxes, O output and I input channels, F features.
 // Rules: `into` names what is overwritten, a whole tensor or some images of one; other results are
 // new tensors. `d` means gradient; gradients of parameters are *added* into a given tensor. For a
-// fixed worker count the bytes of
+// fixed worker count, and the same algorithms where an engine chooses them by time, the bytes of
 // every result are the same from run to run.
 
 import ScrlBase
@@ -15,6 +15,12 @@ package protocol Engine: Sendable {
 
   /// Channels per block this engine wants for an activation of C channels; it divides C.
   func channelBlock(for channels: Int) -> Int
+
+  /// The algorithms that were chosen by time so far, as lines of text; empty where none are.
+  var algorithmChoices: String { get }
+  /// Computes from now on as `text`, an engine's algorithmChoices, says. Shapes, threads and
+  /// algorithms that this engine does not meet or have do not matter.
+  func restoreAlgorithms(_ text: String) throws(ScrlError)
 
   // Convolution weights: plain (O,I,h,w) as checkpoints hold them ↔ the engine's own order.
   func packWeight(_ plain: Tensor, _ g: ConvolutionGeometry) throws(ScrlError) -> Tensor
@@ -98,4 +104,8 @@ extension Engine {
     }
     return [x[0], g.outputs, try g.outputExtent(x[2]), try g.outputExtent(x[3])]
   }
+
+  // An engine without a choice.
+  package var algorithmChoices: String { "" }
+  package func restoreAlgorithms(_ text: String) throws(ScrlError) {}
 }

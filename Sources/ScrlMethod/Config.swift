@@ -19,6 +19,12 @@ package enum Backend: String, CaseIterable, Sendable {
   case openblas
 }
 
+/// Whether a 3×3 convolution may be computed in Winograd's way, where the backend has it.
+package enum Winograd: String, CaseIterable, Sendable {
+  case off
+  case auto  // where it is clearly faster
+}
+
 package struct Config: Equatable, Sendable {
   package var method = Method.scrl
   package var quirks = Quirks.corrected
@@ -61,6 +67,7 @@ package struct Config: Equatable, Sendable {
   package var seed = 0
   package var threads = 0
   package var backend = Backend.auto
+  package var winograd = Winograd.auto
   package var loaderThreads = 0
   package var loaderPrefetch = 2
   package var checkpointEvery = 0

@@ -67,6 +67,10 @@ package struct ConfigKey: Sendable {
       "compute.backend", \.backend,
       "the library that computes; auto: oneDNN where it is installed, else OpenBLAS",
       shapesResult: false),
+    choice(
+      "compute.winograd", \.winograd,
+      "3×3 convolutions of oneDNN: all direct; or, per shape, Winograd's where a measurement at "
+        + "its first use says clearly faster. A checkpoint keeps what was chosen"),
     integer(
       "loader.threads", \.loaderThreads, 0...64, "threads that make views; 0: a quarter of threads",
       shapesResult: false),

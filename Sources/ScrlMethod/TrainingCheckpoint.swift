@@ -1,6 +1,7 @@
 // What a checkpoint means: /model, /optimizer/momentum, /training and /metrics of format 1.
 // Keys that only say how fast or where (threads, loader.*, checkpoint.*) stay out of the config
-// dataset: equal training gives equal datasets, whatever the machine.
+// dataset: equal training gives equal datasets, whatever the machine. /training/algorithms is there
+// when the engine chose some by time: computed otherwise, the training would not be equal.
 
 import ScrlAutograd
 import ScrlBase
@@ -19,6 +20,7 @@ private enum Place {
   static let epoch = "/training/epoch"
   static let seed = "/training/seed"
   static let threads = "/training/threads"
+  static let algorithms = "/training/algorithms"
   static let ranks = "/training/ranks"
   static let datasetPath = "/training/dataset_path"
   static let fingerprint = "/training/dataset_fingerprint"
@@ -38,6 +40,8 @@ func writeCheckpoint(
     Place.epoch, integer: Int64(trainer.stepsDone / trainer.schedules.stepsPerEpoch))
   try writer.write(Place.threads, integer: Int64(trainer.engine.workers.count))
   try writer.write(Place.ranks, integer: 1)
+  let algorithms = trainer.engine.algorithmChoices
+  if !algorithms.isEmpty { try writer.write(Place.algorithms, text: algorithms) }
   if let dataset = trainer.dataset {
     try writer.write(Place.datasetPath, attribute: dataset.absolutePath)
     try writer.write(
@@ -69,6 +73,7 @@ extension CheckpointWriter {
 extension CheckpointReader {
   fileprivate func config() throws(ScrlError) -> Config {
     var config = Config()
+    config.winograd = .off  // as in checkpoints from before there was the key
     try config.merge(text: try text(Place.config))
     try config.merge(text: try attributeText(Place.hostConfig))
     try config.check()
@@ -142,6 +147,13 @@ struct SavedTraining {
   func restore(_ trainer: Trainer) throws(ScrlError) {
     try reader.fill(Place.model, trainer.state.state.map { ($0.name, $0.tensor) })
     try reader.fill(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
+    if reader.has(Place.algorithms) {
+      do throws(ScrlError) {
+        try trainer.engine.restoreAlgorithms(try reader.text(Place.algorithms))
+      } catch {
+        throw ScrlError(error.code, "read \(reader.path): \(Place.algorithms): \(error.message)")
+      }
+    }
     trainer.stepsDone = step
     trainer.stepsSkipped = stepsSkipped
   }

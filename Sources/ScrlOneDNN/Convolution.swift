@@ -14,8 +14,8 @@ extension OneDNNEngine {
     let e = try extents("convolution", x, g)
     try expectWeight("convolution", weight, g, weightLayout(g))
     try expectActivation("convolution", y, e.outputShape, .blocked(channelBlock(for: g.outputs)))
-    if let primitive = primitive(CDNN_FORWARD, e) {
-      try primitive.run(x: x, weight: weight, y: y)
+    if let kernel = kernel(CDNN_FORWARD, e) {
+      try kernel.run(x: x, weight: weight, y: y)
     } else {
       let plain = try Tensor(uninitialized: y.shape, layout: .blocked(g.outputs))
       try reference.convolution(
@@ -31,8 +31,8 @@ extension OneDNNEngine {
     try expectWeight(operation, weight, g, weightLayout(g))
     let e = try extents(operation, dx, g)
     try expectActivation(operation, dy, e.outputShape, .blocked(channelBlock(for: g.outputs)))
-    if let primitive = primitive(CDNN_BACKWARD_DATA, e) {
-      try primitive.run(x: dx, weight: weight, y: dy)
+    if let kernel = kernel(CDNN_BACKWARD_DATA, e) {
+      try kernel.run(x: dx, weight: weight, y: dy)
     } else {
       let plain = try Tensor(uninitialized: dx.shape, layout: .blocked(g.inputs))
       try reference.convolutionBackwardInput(
@@ -49,18 +49,20 @@ extension OneDNNEngine {
     let e = try extents(operation, x, g)
     try expectWeight(operation, dWeight, g, weightLayout(g))
     try expectActivation(operation, dy, e.outputShape, .blocked(channelBlock(for: g.outputs)))
-    guard let primitive = primitive(CDNN_BACKWARD_WEIGHTS, e) else {
+    guard let kernel = kernel(CDNN_BACKWARD_WEIGHTS, e) else {
       return try addReferenceGradient(dy, x, into: dWeight, g)
     }
     let sum = try Tensor(uninitialized: dWeight.shape, layout: dWeight.layout)
-    try primitive.run(x: x, weight: sum, y: dy)
+    try kernel.run(x: x, weight: sum, y: dy)
     try accumulate(dWeight, sum, workers)
   }
 }
 
 extension OneDNNEngine {
   /// nil: the reference must do it.
-  func primitive(_ kind: cdnn_kind, _ e: ConvolutionExtents) -> Primitive? {
+  func primitive(
+    _ kind: cdnn_kind, _ e: ConvolutionExtents, _ algorithm: cdnn_algorithm = CDNN_DIRECT
+  ) -> Primitive? {
     let g = e.geometry
     guard isBlocked(g), e.images > 0, g.padding < g.kernel,
       let images = Int32(exactly: e.images), let height = Int32(exactly: e.height),
@@ -68,7 +70,7 @@ extension OneDNNEngine {
     else { return nil }
     return PrimitiveCache.shared.primitive(
       cdnn_shape(
-        kind: Int32(kind.rawValue), algorithm: Int32(CDNN_DIRECT.rawValue), images: images,
+        kind: Int32(kind.rawValue), algorithm: Int32(algorithm.rawValue), images: images,
         inputs: Int32(g.inputs), outputs: Int32(g.outputs), height: height, width: width,
         output_height: Int32(e.outputHeight), output_width: Int32(e.outputWidth),
         kernel: Int32(g.kernel), stride: Int32(g.stride), padding: Int32(g.padding),

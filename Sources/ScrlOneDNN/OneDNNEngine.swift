@@ -9,14 +9,17 @@ import ScrlTensor
 
 package struct OneDNNEngine: Engine {
   package let workers: Workers
-  package var name: String { "onednn" }
+  package var name: String { winograd == .always ? "winograd" : "onednn" }
   let block: Int  // b: 16 or 8
   let reference: OpenBLASEngine
+  let winograd: WinogradUse
+  let choices = ConvolutionChoices()  // shared by copies
 
   /// - Throws: `.unsupported` with the reason when oneDNN (or the reference) cannot be used.
-  package init(workers: Workers) throws(ScrlError) {
+  package init(workers: Workers, winograd: WinogradUse) throws(ScrlError) {
     try OneDNNEngine.check()
     self.workers = workers
+    self.winograd = winograd
     block = Int(cdnn_channel_block())
     reference = try OpenBLASEngine(workers: workers)
     guard let region = cdnn_region() else {

@@ -16,7 +16,9 @@ struct Fixtures {
 func engines() throws -> [any Engine] {
   var engines: [any Engine] = [try OpenBLASEngine(workers: Workers())]
   do {
-    engines.append(try OneDNNEngine(workers: Workers()))
+    // `compute.winograd = auto` takes some of both.
+    engines.append(try OneDNNEngine(workers: Workers(), winograd: .never))
+    engines.append(try OneDNNEngine(workers: Workers(), winograd: .always))
   } catch {
     print("conformance: on openblas alone: \(error)")
   }

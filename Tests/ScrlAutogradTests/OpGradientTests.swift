@@ -19,13 +19,15 @@ struct OpGradientTests {
   // In blocks of channels where the engine has blocks, odd ones everywhere.
   @Test(
     "Convolution: kernels, strides, paddings",
-    arguments: onEngines([(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (7, 2, 3)]),
+    arguments: onEngines(
+      [(1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (7, 2, 3)], TestEngine.convolving),
     [[3, 4], [3, 16], [16, 16]])
   func convolution(
     _ on: (kind: TestEngine, window: (kernel: Int, stride: Int, padding: Int)), channels: [Int]
   ) throws {
     let (kind, (kernel, stride, padding)) = on
     guard channels[0] == 3 || kernel < 7 else { return }
+    let tolerance = kind == .winograd ? winogradAmplification * tolerance : tolerance
     let bench = try Bench(kind)
     let x = noise([2, channels[0], 4, 3], 1)
     let weight = noise([channels[1], channels[0], kernel, kernel], 2)

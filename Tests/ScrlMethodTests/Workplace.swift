@@ -44,16 +44,19 @@ final class Workplace {
   func reader() throws -> DatasetReader { try DatasetReader(path: data) }
 
   func run(
-    _ changes: (inout Config) -> Void = { _ in }, folder: String? = nil
+    _ changes: (inout Config) -> Void = { _ in }, folder: String? = nil,
+    engine: (Config) throws(ScrlError) -> any Engine = testEngine
   ) throws -> TrainingRun {
     var config = smallConfig()
     changes(&config)
     return try TrainingRun(
-      config, dataset: try reader(), folder: folder, engine: try testEngine(config))
+      config, dataset: try reader(), folder: folder, engine: try engine(config))
   }
 
-  func resume(_ path: String) throws -> TrainingRun {
-    try TrainingRun(resuming: path, dataset: nil, makeEngine: testEngine)
+  func resume(
+    _ path: String, engine: (Config) throws(ScrlError) -> any Engine = testEngine
+  ) throws -> TrainingRun {
+    try TrainingRun(resuming: path, dataset: nil, makeEngine: engine)
   }
 }
 

@@ -9,19 +9,6 @@ import Testing
 
 @testable import ScrlOneDNN
 
-struct Layer: CustomTestStringConvertible, Sendable {
-  let inputs, outputs, kernel, stride, side, images: Int
-  var testDescription: String {
-    "\(inputs)→\(outputs) \(kernel)×\(kernel)/\(stride) on \(images)×\(side)×\(side)"
-  }
-  var geometry: ConvolutionGeometry {
-    get throws {
-      try ConvolutionGeometry(
-        inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, padding: kernel / 2)
-    }
-  }
-}
-
 // Every kernel of both networks, on the maps of 224-pixel views and of small, odd ones.
 private let layers = [
   (3, 64, 7, 2, 224, 1), (3, 64, 7, 2, 65, 3), (3, 64, 3, 1, 32, 2), (64, 64, 3, 1, 56, 1),
@@ -35,29 +22,13 @@ private let layers = [
     inputs: $0.0, outputs: $0.1, kernel: $0.2, stride: $0.3, side: $0.4, images: $0.5)
 }
 
-private let isThere = TestEngine.all.contains(.onednn)
+let oneDNNIsThere = TestEngine.all.contains(.onednn)
 
-/// √(Σ(a − b)² / Σ b²)
-private func distance(_ a: [Float], _ b: [Float]) -> Double {
-  var (error, norm) = (0.0, 0.0)
-  for (x, y) in zip(a, b) {
-    error += (Double(x) - Double(y)) * (Double(x) - Double(y))
-    norm += Double(y) * Double(y)
-  }
-  return (error / norm).squareRoot()
-}
-
-/// Of a float32 sum of K products of random sign, uncut: after k of them the partial sum is near
-/// σ√k and each addition rounds it by 2⁻²⁴/√3 rms, together σ√(K²/2)·2⁻²⁴/√3, relative to σ√K.
-private func rounding(_ count: Int) -> Double {
-  0x1p-24 * (Double(count) / 6).squareRoot() + 0x1p-24
-}
-
-@Suite("ResNet's convolutions", .enabled(if: isThere))
+@Suite("ResNet's convolutions", .enabled(if: oneDNNIsThere))
 struct ResNetShapeTests {
   @Test("are computed by oneDNN's kernels, not by the fallback", arguments: layers)
   func kernels(_ layer: Layer) throws {
-    let engine = try OneDNNEngine(workers: Workers(2))
+    let engine = try OneDNNEngine(workers: Workers(2), winograd: .never)
     let g = try layer.geometry
     let e = try ConvolutionExtents(
       ActivationShape(
@@ -73,50 +44,50 @@ struct ResNetShapeTests {
   // Both sides round; 1.5: the luck of the draw.
   @Test("equal the reference", arguments: layers, [1, 2])
   func reference(_ layer: Layer, threads: Int) throws {
-    let fast = try Results(layer, try OneDNNEngine(workers: Workers(threads)))
+    let fast = try Results(layer, try OneDNNEngine(workers: Workers(threads), winograd: .never))
     let slow = try Results(layer, try OpenBLASEngine(workers: Workers(threads)))
     let taps = layer.kernel * layer.kernel
     let pixels = layer.images * fast.side * fast.side
-    #expect(distance(fast.y, slow.y) < 1.5 * 2.0.squareRoot() * rounding(taps * layer.inputs))
-    #expect(distance(fast.dx, slow.dx) < 1.5 * 2.0.squareRoot() * rounding(taps * layer.outputs))
-    #expect(distance(fast.dw, slow.dw) < 1.5 * 2.0.squareRoot() * rounding(pixels))
+    #expect(distance(fast.y, slow.y) < 1.5 * 2.0.squareRoot() * sumRounding(taps * layer.inputs))
+    #expect(distance(fast.dx, slow.dx) < 1.5 * 2.0.squareRoot() * sumRounding(taps * layer.outputs))
+    #expect(distance(fast.dw, slow.dw) < 1.5 * 2.0.squareRoot() * sumRounding(pixels))
   }
 
   @Test("equal float64 sums", arguments: layers)
   func exact(_ layer: Layer) throws {
-    let results = try Results(layer, try OneDNNEngine(workers: Workers(2)))
+    let results = try Results(layer, try OneDNNEngine(workers: Workers(2), winograd: .never))
     var (got, want) = ([Float](), [Float]())
     for index in stride(from: 0, to: results.y.count, by: results.y.count / 97 + 1) {
       got.append(results.y[index])
       want.append(Float(results.exactOutput(index)))
     }
-    #expect(distance(got, want) < 1.5 * rounding(layer.kernel * layer.kernel * layer.inputs))
+    #expect(distance(got, want) < 1.5 * sumRounding(layer.kernel * layer.kernel * layer.inputs))
     (got, want) = ([], [])
     for index in stride(from: 0, to: results.dw.count, by: results.dw.count / 97 + 1) {
       got.append(results.dw[index])
       want.append(Float(results.exactGradient(index)))
     }
     let pixels = layer.images * results.side * results.side
-    #expect(distance(got, want) < 1.5 * rounding(pixels))
+    #expect(distance(got, want) < 1.5 * sumRounding(pixels))
   }
 
   @Test("give the same bytes on each run, and in engines that run side by side")
   func repeatable() throws {
     let layer = layers[16]  // 512→512, few pixels: the weight's gradient is shared by images
-    let first = try Results(layer, try OneDNNEngine(workers: Workers(2)))
+    let first = try Results(layer, try OneDNNEngine(workers: Workers(2), winograd: .never))
     let others = Gathered()
     Workers(4).run(4) { _ in
       // On a pool thread a convolution is alone on its thread.
-      let results = try? Results(layer, try OneDNNEngine(workers: Workers(1)))
+      let results = try? Results(layer, try OneDNNEngine(workers: Workers(1), winograd: .never))
       others.add(results)
     }
-    let alone = try Results(layer, try OneDNNEngine(workers: Workers(1)))
+    let alone = try Results(layer, try OneDNNEngine(workers: Workers(1), winograd: .never))
     #expect(others.all.count == 4)
     for other in others.all {
       #expect(other.y == alone.y && other.dx == alone.dx && other.dw == alone.dw)
     }
     for _ in 0..<3 {
-      let again = try Results(layer, try OneDNNEngine(workers: Workers(2)))
+      let again = try Results(layer, try OneDNNEngine(workers: Workers(2), winograd: .never))
       #expect(again.y == first.y && again.dx == first.dx && again.dw == first.dw)
     }
   }
@@ -126,67 +97,4 @@ private final class Gathered: @unchecked Sendable {
   private let lock = RecursiveLock()
   private(set) var all: [Results] = []
   func add(_ results: Results?) { lock.locked { if let results { all.append(results) } } }
-}
-
-/// One convolution with its gradients, in plain order.
-private struct Results {
-  let layer: Layer
-  let side: Int  // of the output
-  let x, w, dyValues: [Float]
-  let y, dx, dw: [Float]
-
-  init(_ layer: Layer, _ engine: any Engine) throws {
-    let g = try layer.geometry
-    self.layer = layer
-    side = try g.outputExtent(layer.side)
-    x = numbers(layer.images * g.inputs * layer.side * layer.side, tag: 1)
-    w = numbers(g.weightShape.reduce(1, *), tag: 2)
-    dyValues = numbers(layer.images * g.outputs * side * side, tag: 3)
-    let input = try engine.activation(x, [layer.images, g.inputs, layer.side, layer.side])
-    let dy = try engine.activation(dyValues, [layer.images, g.outputs, side, side])
-    let weight = try engine.packWeight(try Tensor(w, shape: g.weightShape), g)
-    let dWeight = try engine.zeroWeight(g)
-    y = try plainValues(try engine.convolution(input, weight: weight, g))
-    dx = try plainValues(
-      try engine.convolutionBackwardInput(
-        dy, weight: weight, inputHeight: layer.side, inputWidth: layer.side, g))
-    try engine.convolutionBackwardWeight(dy, x: input, into: dWeight, g)
-    dw = try engine.unpackWeight(dWeight, g).array
-  }
-
-  func exactOutput(_ index: Int) -> Double {
-    let (image, channel) = (index / (side * side)).quotientAndRemainder(dividingBy: layer.outputs)
-    let (row, column) = (index % (side * side)).quotientAndRemainder(dividingBy: side)
-    var sum = 0.0
-    for input in 0..<layer.inputs {
-      for tap in 0..<layer.kernel * layer.kernel {
-        let weight = w[(channel * layer.inputs + input) * layer.kernel * layer.kernel + tap]
-        sum += Double(weight) * value(image, input, row, column, tap)
-      }
-    }
-    return sum
-  }
-
-  func exactGradient(_ index: Int) -> Double {
-    let taps = layer.kernel * layer.kernel
-    let (output, input) = (index / taps).quotientAndRemainder(dividingBy: layer.inputs)
-    var sum = 0.0
-    for image in 0..<layer.images {
-      for row in 0..<side {
-        for column in 0..<side {
-          let dy = dyValues[((image * layer.outputs + output) * side + row) * side + column]
-          sum += Double(dy) * value(image, input, row, column, index % taps)
-        }
-      }
-    }
-    return sum
-  }
-
-  /// The input cell that a tap of an output cell's window reads; zero outside.
-  private func value(_ image: Int, _ input: Int, _ row: Int, _ column: Int, _ tap: Int) -> Double {
-    let iy = row * layer.stride - layer.kernel / 2 + tap / layer.kernel
-    let ix = column * layer.stride - layer.kernel / 2 + tap % layer.kernel
-    guard 0..<layer.side ~= iy, 0..<layer.side ~= ix else { return 0 }
-    return Double(x[((image * layer.inputs + input) * layer.side + iy) * layer.side + ix])
-  }
 }

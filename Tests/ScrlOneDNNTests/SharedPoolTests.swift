@@ -19,7 +19,7 @@ private final class Tally: @unchecked Sendable {
 @Suite("One thread pool", .enabled(if: TestEngine.all.contains(.onednn)))
 struct SharedPoolTests {
   let workers: Workers
-  init() throws { workers = try OneDNNEngine(workers: Workers(3)).workers }
+  init() throws { workers = try OneDNNEngine(workers: Workers(3), winograd: .never).workers }
 
   @Test("Each index runs once, a nested loop runs all of its own", arguments: [0, 1, 2, 100])
   func eachOnce(tasks: Int) {

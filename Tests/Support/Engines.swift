@@ -6,30 +6,36 @@ import ScrlOneDNN
 import ScrlTensor
 
 package enum TestEngine: String, CaseIterable, Sendable {
-  case openblas, onednn
+  case openblas, onednn  // with direct convolutions
+  case winograd  // oneDNN with Winograd's wherever it has them
 
-  /// Those that work here. OpenBLAS is required: without it the tests shall fail.
+  /// Those that work here, each once: Winograd matters to convolutions alone. OpenBLAS is required: without it the tests shall fail.
   package static let all: [TestEngine] = {
     do {
       _ = try OneDNNEngine.version()
-      return allCases
+      return [.openblas, .onednn]
     } catch {
       print("tests: on openblas alone: \(error)")
       return [.openblas]
     }
   }()
 
+  package static let convolving = all.count > 1 ? allCases : all
+
   package func make(_ workers: Workers) throws -> any Engine {
     switch self {
     case .openblas: try OpenBLASEngine(workers: workers)
-    case .onednn: try OneDNNEngine(workers: workers)
+    case .onednn: try OneDNNEngine(workers: workers, winograd: .never)
+    case .winograd: try OneDNNEngine(workers: workers, winograd: .always)
     }
   }
 }
 
 /// Each engine with each value, for tests that already have two arguments.
-package func onEngines<Value: Sendable>(_ values: [Value]) -> [(TestEngine, Value)] {
-  TestEngine.all.flatMap { engine in values.map { (engine, $0) } }
+package func onEngines<Value: Sendable>(
+  _ values: [Value], _ engines: [TestEngine] = TestEngine.all
+) -> [(TestEngine, Value)] {
+  engines.flatMap { engine in values.map { (engine, $0) } }
 }
 
 extension Engine {
