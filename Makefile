@@ -34,7 +34,7 @@ help:
 	@echo '  make build      the library: build/lib/$(SO)'
 	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
 	@echo '  make uninstall  takes them away again'
-	@echo '  make bench      images a second: views, training steps of ResNet-18 and ResNet-50'
+	@echo '  make bench      beside PyTorch, ONNX Runtime, OpenVINO, into BENCHMARKS.md (hours)'
 	@echo '  make deps       installs what is missing (apt); the targets above do it themselves'
 	@echo '  make clean      removes what was built, keeps runs/'
 	@echo
@@ -70,12 +70,11 @@ demo: build
 	.venv/bin/python examples/python/demo.py --out runs/demo $(DEMO_FLAGS)
 	@echo 'The report: runs/demo/report.html'
 
+# Beside PyTorch, ONNX Runtime and OpenVINO, which run in .venv-bench or by PEER_PYTHON.
 bench: build
 	@scripts/deps python
 	@scripts/venv report
-	.venv/bin/scrl bench views --json
-	.venv/bin/scrl bench step --arch resnet18 --batch 16 --size 224 --json
-	.venv/bin/scrl bench step --arch resnet50 --batch 16 --size 224 --json
+	.venv/bin/python bench/run.py $(BENCH_FLAGS)
 
 # Fills in a template: @PREFIX@, @LIBDIR@, @VERSION@, @SONAME@.
 fill = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSION@|$(VERSION)|g' \
@@ -98,4 +97,4 @@ uninstall:
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/scrl
 
 clean:
-	rm -rf .build .build-lib build .venv
+	rm -rf .build .build-lib build .venv .venv-bench

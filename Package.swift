@@ -51,13 +51,17 @@ let package = Package(
         "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
         "ScrlStore", "ScrlMethod",
       ]),
+    // Times the kernels of a Config's step.
+    .target(
+      name: "ScrlBench",
+      dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlNN", "ScrlMethod"]),
 
     // Floor 7: the border.
     .target(
       name: "ScrlCAPI",
       dependencies: [
         "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlNN", "ScrlImage",
-        "ScrlStore", "ScrlMethod", "ScrlEval",
+        "ScrlStore", "ScrlMethod", "ScrlEval", "ScrlBench",
       ]),
 
     // Tests: one target per floor, and what they share.
@@ -68,9 +72,6 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "TestReference"],
       path: "Tests/Support"),
-    .executableTarget(  // not shipped: times the kernels
-      name: "KernelBench", dependencies: ["TestSupport", "ScrlBase", "ScrlTensor", "ScrlKernels"],
-      path: "Tests/KernelBench"),
     .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
     .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
     .testTarget(
@@ -84,6 +85,7 @@ let package = Package(
       name: "ScrlMethodTests",
       dependencies: ["ScrlMethod", "ScrlOneDNN", "ScrlStore", "TestSupport"]),
     .testTarget(name: "ScrlEvalTests", dependencies: ["ScrlEval", "TestSupport"]),
+    .testTarget(name: "ScrlBenchTests", dependencies: ["ScrlBench", "ScrlNN", "TestSupport"]),
 
     // Every quantity of the method against an independent reference, as one table.
     .executableTarget(

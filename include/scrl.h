@@ -745,6 +745,58 @@ scrl_status scrl_evaluate_linear_on(const scrl_tensor *train_features,
                                     const scrl_linear_options *options,
                                     scrl_linear_report *report);
 
+/* -------------------------------------------------------------------- bench */
+
+/**
+ * Floating-point operations of the convolutions of a config's network, counted directly: 2 for a
+ * product with its addition, whatever algorithm does them. Nothing is computed.
+ * @param image  may be NULL; one image of views.size² through the backbone, to the stage that
+ *               training shapes.
+ * @param step   may be NULL; one training step of train.batch images: both views through online
+ *               and target network, and back through the online one (supervised: no target).
+ * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_ARGUMENT. Any thread. Since 0.1.
+ */
+scrl_status scrl_bench_flops(const scrl_config *config, double *image, double *step);
+
+/**
+ * Measures this machine's peak: the fastest of five products of two 2048×2048 matrices by each
+ * backend that can compute in this process, on the config's threads.
+ * @param flops_per_second  floating-point operations a second.
+ * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_UNSUPPORTED, SCRL_E_MEMORY. Any thread. Since 0.1.
+ */
+scrl_status scrl_bench_gemm(const scrl_config *config, double *flops_per_second);
+
+/** One kernel on one shape, as scrl_bench_kernels() measured it. Since 0.1. */
+typedef struct scrl_kernel_report {
+  uint32_t struct_size;
+  const char *kernel; /* "convolution_backward_data", "max_pool", …; valid during the callback */
+  const char *shape;  /* of its input, such as "32x64x56x56"; valid during the callback */
+  uint64_t uses;      /* how often one training step of the config runs it */
+  double seconds;     /* one run, the fastest of the repeats */
+  double flops;       /* floating-point operations of one run; 0 for a kernel that moves bytes */
+  double bytes;       /* each input read and each output written once; 0 for one with flops */
+  double share;       /* of the speed of "gemm" (flops) or "copy" (bytes), the best so far */
+  int32_t checked;    /* 1: compared before it was timed; 0: there is no second backend here */
+} scrl_kernel_report;
+
+/** Hears of every kernel as it is measured, on the calling thread. Non-zero stops the bench. */
+typedef int32_t (*scrl_kernel_fn)(const scrl_kernel_report *report, void *user);
+
+/**
+ * Times the kernels of one training step of a config, each shape by itself, on 2 × train.batch
+ * views of views.size². The yardsticks "gemm" and "copy" come first, then each pass of each
+ * convolution, then the kernels that move bytes. Before it is timed, a convolution is compared
+ * with the other backend's on the same extents, and the elementwise kernels with the same
+ * kernels on another memory order. Operands are larger than the caches.
+ * @param repeats   timed runs of a kernel, 1 … 1000; 0: 5.
+ * @param callback  must not be NULL.
+ * @return SCRL_OK, SCRL_E_CANCELLED when the callback stops it, SCRL_E_INTERNAL for a kernel that
+ *         differs by more than rounding, SCRL_E_CONFIG, SCRL_E_UNSUPPORTED, SCRL_E_MEMORY. Any
+ *         thread, but others at work disturb the times. Since 0.1.
+ */
+scrl_status scrl_bench_kernels(const scrl_config *config, int32_t repeats,
+                               scrl_kernel_fn callback, void *user);
+
 #ifdef __cplusplus
 }
 #endif

@@ -23,6 +23,13 @@ func makeEngine(_ config: Config) throws(ScrlError) -> any Engine {
   }
 }
 
+/// The other engine, to compare with; nil where only one can be used.
+func makeOther(than engine: any Engine) -> (any Engine)? {
+  engine is OpenBLASEngine
+    ? try? OneDNNEngine(workers: engine.workers, winograd: .never)
+    : try? OpenBLASEngine(workers: engine.workers)
+}
+
 /// The facts of scrl_build_info(), as JSON.
 func buildInfo() -> String {
   let core = (try? OpenBLASEngine(workers: Workers(1)))?.core

@@ -124,7 +124,7 @@ extension Config {
   }
 
   /// RoIAlign P×P on the chosen stage (paper, section 3; there P = 1).
-  func roiOptions(side: Int) throws(ScrlError) -> RoIAlignOptions {
+  package func roiOptions(side: Int) throws(ScrlError) -> RoIAlignOptions {
     try RoIAlignOptions(
       outputHeight: side, outputWidth: side,
       spatialScale: 1 / Float(stem.stride(of: roiStage)), samplingRatio: roiSamplingRatio,

@@ -4,9 +4,9 @@
 package enum Architecture: String, CaseIterable, Sendable {
   case resnet18, resnet34, resnet50, resnet101
 
-  enum Block { case basic, bottleneck }
+  package enum Block { case basic, bottleneck }
 
-  var block: Block {
+  package var block: Block {
     switch self {
     case .resnet18, .resnet34: .basic
     case .resnet50, .resnet101: .bottleneck
@@ -14,7 +14,7 @@ package enum Architecture: String, CaseIterable, Sendable {
   }
 
   /// Blocks of each stage.
-  var depths: [Int] {
+  package var depths: [Int] {
     switch self {
     case .resnet18: [2, 2, 2, 2]
     case .resnet34, .resnet50: [3, 4, 6, 3]
@@ -54,8 +54,8 @@ package enum Stage: String, CaseIterable, Sendable {
   }
 
   /// Width of the inner convolutions of this stage's blocks.
-  var width: Int { 64 << index }
+  package var width: Int { 64 << index }
 
   /// Stride of this stage's first block.
-  var firstStride: Int { self == .layer1 ? 1 : 2 }
+  package var firstStride: Int { self == .layer1 ? 1 : 2 }
 }

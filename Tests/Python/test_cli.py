@@ -25,7 +25,7 @@ def failed(done, code):
 
 @pytest.mark.parametrize("name", ["", "synth", "pack", "pretrain", "resume", "features", "info",
                                   "report", "config", "bench", "bench step",
-                                  "bench views", "eval", "eval linear"])
+                                  "bench views", "bench features", "bench kernels", "eval", "eval linear"])
 def test_help_needs_no_library(name):
     done = command(*name.split(), "--help")
     assert done.returncode == 0 and "Usage" in done.stdout
@@ -41,6 +41,7 @@ def test_version():
     ["nosuch"], ["pack"], ["pack", "x", "--nosuch"], ["pack", "x", "--out", "y", "--labels", "z"],
     ["pretrain", "--data", "x", "--out", "y", "--set", "novalue"], ["synth", "--out"],
     ["bench", "step", "--batch", "many"], ["bench", "views", "--size", "1"],
+    ["bench", "features", "--steps", "0"], ["bench", "kernels", "--repeats", "0"],
     ["synth", "--out", "x", "--count", "0"],
 ])
 def test_usage_errors_are_one_line(arguments):
@@ -128,33 +129,3 @@ def test_config_lists_every_key():
     assert keys == scrl.Config().keys()
     assert "optimizer.base_lr" in command("config", "optimizer").stdout
     failed(command("config", "--preset", "nosuch"), 1)
-
-
-@needs_library
-def test_bench_ends_with_one_json_object():
-    done = command("bench", "step", "--arch", "resnet18", "--batch", 2, "--size", 64, "--boxes", 2,
-                   "--steps", 2, "--warmup", 1, "--set", "head.hidden=64", "--set",
-                   "boxes.min_size=16", "--json")
-    assert done.returncode == 0, done.stderr
-    last = json.loads(done.stdout.splitlines()[-1])
-    assert last["images_per_second"] > 0 and last["step_seconds"] > 0
-    assert last["peak_bytes"] > 1 << 20 and last["parts"] and last["config"]
-
-
-@needs_library
-@pytest.mark.parametrize("own", [True, False])
-def test_bench_views_checks_then_times(data, own):
-    source = ("--data", data) if own else ()
-    done = command("bench", "views", *source, "--size", 64, "--seconds", 0.2, "--json")
-    assert done.returncode == 0, done.stderr
-    last = json.loads(done.stdout.splitlines()[-1])
-    assert last["images_per_second"] > 0 and last["images_per_cpu_second"] > 0
-    assert 0 < last["decode_share"] < 2 and last["peak_bytes"] > 1 << 20  # two noisy clocks
-    assert last["checked"] > 4 and last["config"]["images"] == 24
-
-
-@needs_library
-def test_bench_views_says_what_is_wrong_with_its_data(tmp_path):
-    (tmp_path / "no.h5").write_bytes(b"junk")
-    failed(command("bench", "views", "--data", tmp_path / "no.h5"), 1)
-    failed(command("bench", "views", "--data", tmp_path / "none.h5"), 1)

@@ -23,6 +23,7 @@ PathLike = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 status = c_int32
 floats = POINTER(c_float)
+doubles = POINTER(c_double)
 ints = POINTER(c_int32)
 bytes_ = POINTER(c_uint8)
 size_p = POINTER(c_size_t)
@@ -152,6 +153,16 @@ class scrl_linear_report(_Sized):
     ]
 
 
+class scrl_kernel_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("kernel", c_char_p), ("shape", c_char_p), ("uses", c_uint64),
+        ("seconds", c_double), ("flops", c_double), ("bytes", c_double), ("share", c_double),
+        ("checked", c_int32),
+    ]
+
+
+scrl_kernel_fn = CFUNCTYPE(c_int32, POINTER(scrl_kernel_report), c_void_p)
+
 tensor_p = POINTER(scrl_tensor)
 roi_p = POINTER(scrl_roi_align_options)
 annotation_p = POINTER(scrl_annotation)
@@ -252,6 +263,10 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
         status, [model_p, dataset_p, dataset_p, linear_options_p, linear_report_p]),
     "scrl_evaluate_linear_on": (
         status, [tensor_p, ints, tensor_p, ints, linear_options_p, linear_report_p]),
+    # bench
+    "scrl_bench_flops": (status, [config_p, doubles, doubles]),
+    "scrl_bench_gemm": (status, [config_p, doubles]),
+    "scrl_bench_kernels": (status, [config_p, c_int32, scrl_kernel_fn, c_void_p]),
 }
 
 

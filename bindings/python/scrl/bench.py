@@ -1,14 +1,18 @@
-"""Benchmark of a training step: random views and boxes, so that only the step is measured."""
+"""What the benchmarks share: inputs, arithmetic against this machine's peak, memory.
+
+Each benchmark is a file of its own, and each compares with a reference before it times.
+"""
 
 import re
-import time
+from ctypes import byref, c_double
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 import numpy as np
 
+from . import _ffi
+from ._ffi import lib
 from .config import Config
-from .trainer import Trainer
 
 
 def peak_bytes() -> int:
@@ -20,6 +24,17 @@ def peak_bytes() -> int:
     return int(match.group(1)) * 1024 if match else 0
 
 
+def forget_peak() -> None:
+    """Lets peak_bytes() begin again from now, so that a comparison before it does not count.
+
+    Where the system forbids it the comparison counts too.
+    """
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
+
+
 def random_boxes(images: int, each: int, size: int, rng: np.random.Generator) -> np.ndarray:
     """(images · each, 5): image index and boxes of a sixth to all of the view, in pixels."""
     extent = rng.uniform(size / 6, size, (images * each, 2))
@@ -28,40 +43,51 @@ def random_boxes(images: int, each: int, size: int, rng: np.random.Generator) ->
     return np.hstack([index, corner, corner + extent]).astype(np.float32)
 
 
-def step(arch: str = "resnet50", batch: int = 16, size: int = 224, boxes: int = 10,
-         steps: int = 5, warmup: int = 2, threads: Optional[int] = None,
-         preset: Optional[str] = None, settings: Optional[Dict[str, Any]] = None
-         ) -> Dict[str, Any]:
-    """Times step_on(); an image is one source image, so both its views.
-
-    preset  None: "scrl-200ep", so the published heads (4096, 256).
-
-    Returns images_per_second, step_seconds (median of `steps` after `warmup`), all step_seconds,
-    peak_bytes of this process, parts (seconds of the last step), loss and config.
-    """
-    values: Dict[str, Any] = {
-        "model.arch": arch, "train.batch": batch, "views.size": size, "boxes.per_image": boxes,
-        "train.steps": 1000,
-    }
+def config_of(arch: str, batch: int, size: int, threads: Optional[int],
+              settings: Optional[Dict[str, Any]], preset: Optional[str] = None,
+              **more: Any) -> Config:
+    """The preset (None: "scrl-200ep", so the published heads) with what a benchmark is told."""
+    values = {"model.arch": arch, "train.batch": batch, "views.size": size, **more}
     if threads is not None:
         values["threads"] = threads
     values.update(settings or {})
-    config = Config(preset or "scrl-200ep", **values)
-    rng = np.random.default_rng(0)
-    view1, view2 = rng.standard_normal((2, batch, 3, size, size), np.float32)
-    boxes1, boxes2 = (random_boxes(batch, boxes, size, rng) for _ in range(2))
-    times: List[float] = []
-    with Trainer(config) as trainer:
-        for number in range(warmup + steps):
-            start = time.perf_counter()
-            report = trainer.step_on(view1, view2, boxes1, boxes2)
-            if number >= warmup:
-                times.append(time.perf_counter() - start)
-        parts = trainer.profile()
-    median = float(np.median(times))
-    return {
-        "images_per_second": batch / median, "step_seconds": median, "peak_bytes": peak_bytes(),
-        "parts": parts, "all_step_seconds": times, "loss": report.loss,
-        "config": {"arch": arch, "batch": batch, "size": size, "boxes": boxes, "steps": steps,
-                   "warmup": warmup, **{key: value for key, value in config.items()}},
-    }
+    return Config(preset or "scrl-200ep", **values)
+
+
+def other_backend(config: Config) -> Optional[str]:
+    """A backend to compare the config's with: the reference, or for the reference the other one.
+
+    None where there is only one.
+    """
+    from . import build_info
+
+    there = build_info()["backends"]
+    chosen = config["compute.backend"]
+    if chosen == "auto":
+        chosen = "onednn" if "onednn" in there else "openblas"
+    other = "onednn" if chosen == "openblas" else "openblas"
+    return other if other in there else None
+
+
+def distance(got: np.ndarray, wanted: np.ndarray) -> float:
+    """‖got − wanted‖ / ‖wanted‖ in float64."""
+    exact = wanted.astype(float)
+    return float(np.linalg.norm(got - exact) / np.linalg.norm(exact))
+
+
+class Arithmetic:
+    """Convolution operations of a config, and the peak of this machine in the same run."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        image, step = c_double(), c_double()
+        _ffi.check(lib.scrl_bench_flops(config._handle, byref(image), byref(step)))
+        self.image_flops, self.step_flops = image.value, step.value
+
+    def of(self, flops: float, seconds: float) -> Dict[str, float]:
+        """`flops` in `seconds`, and as a share of the peak, which is measured now."""
+        found = c_double()
+        _ffi.check(lib.scrl_bench_gemm(self._config._handle, byref(found)))
+        return {"gflops": flops / 1e9, "gflops_per_second": flops / seconds / 1e9,
+                "gemm_peak_gflops": found.value / 1e9,
+                "fraction_of_gemm_peak": flops / seconds / found.value}

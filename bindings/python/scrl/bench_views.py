@@ -114,8 +114,8 @@ def measure(data: Optional[str] = None, size: int = 224, seconds: float = 5.0) -
 
     Returns images_per_second, images_per_cpu_second, decode_share (decoding's part of the time,
     measured by reading the same images alone for a fifth of `seconds`; handing their pixels over
-    is in it), peak_bytes of this process, checked (views compared with Pillow; None without it)
-    and config.
+    is in it), parts (CPU seconds of an image), peak_bytes of this process, checked (views compared
+    with Pillow; None without it) and config.
     """
     with tempfile.TemporaryDirectory() as folder:
         if data is None:
@@ -132,5 +132,6 @@ def measure(data: Optional[str] = None, size: int = 224, seconds: float = 5.0) -
             wall, cpu = _rates(lambda k: views(opened, config, k // count, k % count), seconds)
             _, decode = _rates(lambda k: opened[k % count], seconds / 5)
     return {"images_per_second": wall, "images_per_cpu_second": cpu, "decode_share": cpu / decode,
+            "parts": {"decode": 1 / decode, "views": 1 / cpu - 1 / decode},
             "peak_bytes": peak_bytes(), "checked": checked,
             "config": {"data": data, "size": size, "seconds": seconds, "images": count}}

@@ -23,7 +23,7 @@ app = typer.Typer(
          "`scrl features --checkpoint run/ --data d.h5 --out feats.npy`\n\n"
          "No pictures at hand? `scrl synth --out scenes/` makes some.",
 )
-bench = typer.Typer(no_args_is_help=True, help="Measures the library on this machine.")
+bench = typer.Typer(no_args_is_help=True, help="Compares with a reference, then measures, on this machine.")
 evaluations = typer.Typer(no_args_is_help=True, help="Judges a backbone on labelled data.")
 
 app.command("synth")(make.synth)
@@ -36,6 +36,8 @@ app.command("report")(look.report)
 app.command("config")(look.config)
 bench.command("step")(measure.step)
 bench.command("views")(measure.views)
+bench.command("features")(measure.features)
+bench.command("kernels")(measure.kernels)
 app.add_typer(bench, name="bench")
 evaluations.command("linear")(judge.linear)
 app.add_typer(evaluations, name="eval")
