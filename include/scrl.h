@@ -712,8 +712,7 @@ typedef struct scrl_linear_report {
  * crops n × the train images + the test images. Only crops other than 0 keep the train images'
  * features: 4 bytes × n × images × scrl_model_embedding_size().
  *
- * The result depends on model, images, options and the model's threads alone, bit for bit; in
- * another process, with compute.winograd=auto, on the algorithms that are measured faster there.
+ * The result depends on model, images, options and the model's threads alone, bit for bit.
  * @param train    needs labels of two classes or more. Images without a label are left out.
  * @param test     NULL: every fifth of the train images, class by class, in an order drawn from
  *                 the seed, is held out.

@@ -69,8 +69,8 @@ package struct ConfigKey: Sendable {
       shapesResult: false),
     choice(
       "compute.winograd", \.winograd,
-      "3×3 convolutions of oneDNN: all direct; or, per shape, Winograd's where a measurement at "
-        + "its first use says clearly faster. A checkpoint keeps what was chosen"),
+      "3×3 convolutions of oneDNN: all direct; or, per shape, Winograd's unless a measurement at "
+        + "its first use speaks against it. A checkpoint keeps what was chosen"),
     integer(
       "loader.threads", \.loaderThreads, 0...64, "threads that make views; 0: a quarter of threads",
       shapesResult: false),
