@@ -145,7 +145,12 @@ static void run_in_region(cparallel_region region, int threads, long count,
 
 void cparallel_run(int threads, long count, void (*body)(void *, long), void *context) {
   if (count <= 1 || threads <= 1 || inside) return run_alone(count, body, context);
-  if (pthread_mutex_trylock(&pool.busy) != 0) return run_alone(count, body, context);
+  if (pthread_mutex_trylock(&pool.busy) != 0) {
+    inside = 1;  // what it calls does not compete for the pool either
+    run_alone(count, body, context);
+    inside = 0;
+    return;
+  }
   cparallel_region region = usable_region();
   if (region) {
     run_in_region(region, threads, count, body, context);

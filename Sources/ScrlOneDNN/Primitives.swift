@@ -20,9 +20,7 @@ final class Primitive: @unchecked Sendable {
     handle = made
     name = String(cString: cdnn_convolution_name(made))
     takesWeight = cdnn_convolution_takes_weight(made) == 1
-    // A power of two, so that convolutions of about one size share a buffer of the pool.
-    let bytes = max(cdnn_convolution_scratch(made), 64)
-    scratchCount = (1 << (Int.bitWidth - (bytes - 1).leadingZeroBitCount)) / 4
+    scratchCount = (cdnn_convolution_scratch(made) + 3) / 4
   }
 
   deinit { cdnn_convolution_free(handle) }
