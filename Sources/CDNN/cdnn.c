@@ -16,6 +16,7 @@ int cdnn_open(void) { return 0; }
 const char *cdnn_error(void) { return "not built in: the header of oneDNN 2.x was missing"; }
 const char *cdnn_version(void) { return ""; }
 int cdnn_channel_block(void) { return 0; }
+int cdnn_has_bfloat16(void) { return 0; }
 cdnn_region_fn cdnn_region(void) { return NULL; }
 cdnn_convolution *cdnn_convolution_new(const cdnn_shape *shape, char *reason, size_t capacity) {
   (void)shape;
@@ -76,7 +77,7 @@ static struct {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t engine;
-static int is_open, channel_block;
+static int is_open, channel_block, has_bfloat16;
 static char version[32], error[256];
 static _Atomic pid_t user;  // the process that used the runtime first; 0: none yet
 
@@ -114,6 +115,7 @@ static int open_library(void) {
   if ((isa & dnnl_cpu_isa_avx2) != dnnl_cpu_isa_avx2)
     return fail("this CPU has no AVX2, without which oneDNN has no fast convolution");
   channel_block = (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? 16 : 8;
+  has_bfloat16 = (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
   if (dnnl.engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
     return fail("oneDNN has no CPU engine");
   return 1;
@@ -137,6 +139,7 @@ static void note_use(void) {
 const char *cdnn_error(void) { return error; }
 const char *cdnn_version(void) { return version; }
 int cdnn_channel_block(void) { return channel_block; }
+int cdnn_has_bfloat16(void) { return has_bfloat16; }
 
 cdnn_region_fn cdnn_region(void) {
   note_use();
@@ -163,20 +166,39 @@ static void give_back(struct settings before) {
 
 // ---------------------------------------------------------------- convolution
 
-// What a run works on: its memory descriptions, and which of them oneDNN writes.
+// One of x, weight, y: as the caller has it, and as the primitive wants it.
+struct operand {
+  dnnl_memory_desc_t ours, wanted;
+  dnnl_primitive_t reorder;  // NULL: it fits as it lies
+  dnnl_memory_desc_t pad;    // scratchpad of the reorder
+  size_t bytes, pad_bytes;   // of the reordered copy and the scratchpad, multiples of 64
+};
+
+enum { X, WEIGHT, Y, OPERANDS };
+
 struct cdnn_convolution {
   cdnn_shape shape;
-  dnnl_primitive_t primitive, reorder;  // reorder: NULL when the weight fits as it lies
-  dnnl_memory_desc_t x, y, bias;
-  dnnl_memory_desc_t ours, wanted;      // the weight, in our order and in the primitive's
-  dnnl_memory_desc_t pad, reorder_pad;  // scratchpads
-  size_t wanted_bytes, pad_bytes, reorder_pad_bytes;  // each a multiple of 64
+  dnnl_primitive_t primitive;
+  struct operand operands[OPERANDS];
+  dnnl_memory_desc_t bias, pad;
+  size_t pad_bytes;
   char name[64];
 };
 
+// The operand that a kind writes.
+static int result_of(int kind) {
+  return kind == CDNN_BACKWARD_DATA ? X : kind == CDNN_BACKWARD_WEIGHTS ? WEIGHT : Y;
+}
+
 static size_t rounded(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
-static int describe_tensors(cdnn_convolution *c, dnnl_memory_desc_t *any) {
+// Products of bfloat16 are summed in float32: operands are read as the one, the result is the other.
+static dnnl_data_type_t type_of(const cdnn_convolution *c, int operand) {
+  int reads = c->shape.bfloat16 && operand != result_of(c->shape.kind);
+  return reads ? dnnl_bf16 : dnnl_f32;
+}
+
+static int describe_tensors(cdnn_convolution *c) {
   const cdnn_shape *s = &c->shape;
   int wide = s->block == 16;
   dnnl_format_tag_t blocked = wide ? dnnl_nChw16c : dnnl_nChw8c;
@@ -187,16 +209,23 @@ static int describe_tensors(cdnn_convolution *c, dnnl_memory_desc_t *any) {
   dnnl_dims_t w = {s->outputs, s->inputs, s->kernel, s->kernel};
   dnnl_dims_t outputs = {s->outputs};
   dnnl_format_tag_t input = s->plain_input ? dnnl_nchw : blocked;
-  return dnnl.memory_desc_init_by_tag(&c->x, 4, x, dnnl_f32, input) ||
-         dnnl.memory_desc_init_by_tag(&c->y, 4, y, dnnl_f32, blocked) ||
+  struct operand *o = c->operands;
+  // The weight may be wanted in any order; activations are wanted in ours.
+  return dnnl.memory_desc_init_by_tag(&o[X].ours, 4, x, dnnl_f32, input) ||
+         dnnl.memory_desc_init_by_tag(&o[X].wanted, 4, x, type_of(c, X), input) ||
+         dnnl.memory_desc_init_by_tag(&o[Y].ours, 4, y, dnnl_f32, blocked) ||
+         dnnl.memory_desc_init_by_tag(&o[Y].wanted, 4, y, type_of(c, Y), blocked) ||
          dnnl.memory_desc_init_by_tag(&c->bias, 1, outputs, dnnl_f32, dnnl_x) ||
-         dnnl.memory_desc_init_by_tag(&c->ours, 4, w, dnnl_f32, weight) ||
-         dnnl.memory_desc_init_by_tag(any, 4, w, dnnl_f32, dnnl_format_tag_any);
+         dnnl.memory_desc_init_by_tag(&o[WEIGHT].ours, 4, w, dnnl_f32, weight) ||
+         dnnl.memory_desc_init_by_tag(&o[WEIGHT].wanted, 4, w, type_of(c, WEIGHT),
+                                      dnnl_format_tag_any);
 }
 
-static int describe_operation(const cdnn_convolution *c, const dnnl_memory_desc_t *weight,
-                              dnnl_prop_kind_t kind, dnnl_convolution_desc_t *operation) {
+static int describe_operation(const cdnn_convolution *c, dnnl_prop_kind_t kind,
+                              dnnl_convolution_desc_t *operation) {
   const cdnn_shape *s = &c->shape;
+  const dnnl_memory_desc_t *x = &c->operands[X].wanted, *weight = &c->operands[WEIGHT].wanted,
+                           *y = &c->operands[Y].wanted;
   dnnl_alg_kind_t algorithm =
       s->algorithm == CDNN_WINOGRAD ? dnnl_convolution_winograd : dnnl_convolution_direct;
   dnnl_dims_t strides = {s->stride, s->stride}, before = {s->padding, s->padding};
@@ -206,15 +235,15 @@ static int describe_operation(const cdnn_convolution *c, const dnnl_memory_desc_
       (s->output_width - 1) * s->stride + s->kernel - s->width - s->padding};
   switch (kind) {
     case dnnl_backward_data:
-      return dnnl.convolution_backward_data_desc_init(operation, algorithm, &c->x, weight, &c->y,
-                                                      strides, before, after);
+      return dnnl.convolution_backward_data_desc_init(operation, algorithm, x, weight, y, strides,
+                                                      before, after);
     case dnnl_backward_weights:
-      return dnnl.convolution_backward_weights_desc_init(operation, algorithm, &c->x, weight, NULL,
-                                                         &c->y, strides, before, after);
+      return dnnl.convolution_backward_weights_desc_init(operation, algorithm, x, weight, NULL, y,
+                                                         strides, before, after);
     default:
       return dnnl.convolution_forward_desc_init(
-          operation, kind, algorithm, &c->x, weight,
-          s->kind == CDNN_INFERENCE ? &c->bias : NULL, &c->y, strides, before, after);
+          operation, kind, algorithm, x, weight, s->kind == CDNN_INFERENCE ? &c->bias : NULL, y,
+          strides, before, after);
   }
 }
 
@@ -226,33 +255,48 @@ static int keep_primitive(dnnl_primitive_desc_t description, dnnl_primitive_t *p
   return dnnl.primitive_create(primitive, description);
 }
 
-static int compile_reorder(cdnn_convolution *c, const_dnnl_primitive_attr_t attributes) {
-  int from_ours = c->shape.kind != CDNN_BACKWARD_WEIGHTS;
+// The order of an operand in the primitive, and the way there, or back for the result.
+static int compile_operand(cdnn_convolution *c, int which, const dnnl_memory_desc_t *wanted,
+                           const_dnnl_primitive_attr_t attributes) {
+  struct operand *o = &c->operands[which];
+  if (wanted) o->wanted = *wanted;
+  if (dnnl.memory_desc_equal(&o->ours, &o->wanted)) return 0;
+  int is_result = which == result_of(c->shape.kind);
   dnnl_primitive_desc_t description = NULL;
   int status = dnnl.reorder_primitive_desc_create(
-      &description, from_ours ? &c->ours : &c->wanted, engine, from_ours ? &c->wanted : &c->ours,
+      &description, is_result ? &o->wanted : &o->ours, engine, is_result ? &o->ours : &o->wanted,
       engine, attributes);
   if (status) return status;
-  status = keep_primitive(description, &c->reorder, &c->reorder_pad, &c->reorder_pad_bytes);
+  o->bytes = rounded(dnnl.memory_desc_get_size(&o->wanted));
+  status = keep_primitive(description, &o->reorder, &o->pad, &o->pad_bytes);
   dnnl.primitive_desc_destroy(description);
   return status;
 }
 
-static int compile(cdnn_convolution *c, const_dnnl_primitive_attr_t attributes) {
-  dnnl_memory_desc_t any;
-  dnnl_convolution_desc_t hint_operation, operation;
+// A forward description of the same types, which backward ones ask for as a hint.
+static int make_hint(const cdnn_convolution *c, const_dnnl_primitive_attr_t attributes,
+                     dnnl_primitive_desc_t *hint) {
+  cdnn_convolution forward = {.shape = c->shape};
+  forward.shape.kind = CDNN_FORWARD;
+  dnnl_convolution_desc_t operation;
+  int status = describe_tensors(&forward);
+  if (!status) status = describe_operation(&forward, dnnl_forward_training, &operation);
+  if (!status) status = dnnl.primitive_desc_create(hint, &operation, attributes, engine, NULL);
+  return status;
+}
+
+// plain: attributes without what is fused into the convolution.
+static int compile(cdnn_convolution *c, const_dnnl_primitive_attr_t attributes,
+                   const_dnnl_primitive_attr_t plain) {
+  dnnl_convolution_desc_t operation;
   dnnl_primitive_desc_t hint = NULL, description = NULL;
-  int kind = c->shape.kind, status = describe_tensors(c, &any);
-  if (!status && (kind == CDNN_BACKWARD_DATA || kind == CDNN_BACKWARD_WEIGHTS)) {
-    // Backward descriptions ask for a forward one as a hint.
-    status = describe_operation(c, &any, dnnl_forward_training, &hint_operation);
-    if (!status)
-      status = dnnl.primitive_desc_create(&hint, &hint_operation, attributes, engine, NULL);
-  }
+  int kind = c->shape.kind, status = describe_tensors(c);
+  if (!status && (kind == CDNN_BACKWARD_DATA || kind == CDNN_BACKWARD_WEIGHTS))
+    status = make_hint(c, attributes, &hint);
   // Inference too is forward_training: the kernels are the same, and Winograd's then takes the
   // weight as it lies instead of asking for a form of its own per shape.
   if (!status)
-    status = describe_operation(c, &any,
+    status = describe_operation(c,
                                 kind == CDNN_BACKWARD_DATA      ? dnnl_backward_data
                                 : kind == CDNN_BACKWARD_WEIGHTS ? dnnl_backward_weights
                                                                 : dnnl_forward_training,
@@ -260,18 +304,20 @@ static int compile(cdnn_convolution *c, const_dnnl_primitive_attr_t attributes) 
   if (!status)
     status = dnnl.primitive_desc_create(&description, &operation, attributes, engine, hint);
   if (!status) {
-    c->wanted = *dnnl.primitive_desc_query_md(
-        description,
-        kind == CDNN_BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
     const char *name = NULL;
     dnnl.primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name);
     snprintf(c->name, sizeof c->name, "%s", name ? name : "");
     status = keep_primitive(description, &c->primitive, &c->pad, &c->pad_bytes);
   }
-  if (!status && !dnnl.memory_desc_equal(&c->ours, &c->wanted)) {
-    c->wanted_bytes = rounded(dnnl.memory_desc_get_size(&c->wanted));
-    status = compile_reorder(c, attributes);
-  }
+  if (!status)
+    status = compile_operand(
+        c, WEIGHT,
+        dnnl.primitive_desc_query_md(
+            description,
+            kind == CDNN_BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0),
+        plain);
+  if (!status) status = compile_operand(c, X, NULL, plain);
+  if (!status) status = compile_operand(c, Y, NULL, plain);
   if (description) dnnl.primitive_desc_destroy(description);
   if (hint) dnnl.primitive_desc_destroy(hint);
   return status;
@@ -290,20 +336,27 @@ static int fuse(dnnl_primitive_attr_t attributes, const cdnn_shape *s) {
   return status;
 }
 
+// Always the caller's scratch: oneDNN's own breaks when a primitive changes its thread.
+static int new_attributes(dnnl_primitive_attr_t *attributes) {
+  int status = dnnl.primitive_attr_create(attributes);
+  if (status) return status;
+  return dnnl.primitive_attr_set_scratchpad_mode(*attributes, dnnl_scratchpad_mode_user);
+}
+
 cdnn_convolution *cdnn_convolution_new(const cdnn_shape *shape, char *reason, size_t capacity) {
   cdnn_convolution *c = calloc(1, sizeof *c);
-  dnnl_primitive_attr_t attributes = NULL;
-  int status = c ? dnnl.primitive_attr_create(&attributes) : dnnl_out_of_memory;
+  dnnl_primitive_attr_t attributes = NULL, plain = NULL;
+  int status = c ? new_attributes(&attributes) : dnnl_out_of_memory;
+  if (!status) status = new_attributes(&plain);
   if (!status) {
     c->shape = *shape;
-    // Always the caller's scratch: oneDNN's own breaks when a primitive changes its thread.
-    status = dnnl.primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    if (!status) status = fuse(attributes, shape);
+    status = fuse(attributes, shape);
     struct settings before = borrow_threads(shape->threads);
-    if (!status) status = compile(c, attributes);
+    if (!status) status = compile(c, attributes, plain);
     give_back(before);
-    dnnl.primitive_attr_destroy(attributes);
   }
+  if (attributes) dnnl.primitive_attr_destroy(attributes);
+  if (plain) dnnl.primitive_attr_destroy(plain);
   // What no jit kernel takes goes to loops that are slower than any other way.
   if (!status && strncmp(c->name, "ref", 3) == 0) status = dnnl_unimplemented;
   if (!status) return c;
@@ -315,17 +368,24 @@ cdnn_convolution *cdnn_convolution_new(const cdnn_shape *shape, char *reason, si
 void cdnn_convolution_free(cdnn_convolution *c) {
   if (!c) return;
   if (c->primitive) dnnl.primitive_destroy(c->primitive);
-  if (c->reorder) dnnl.primitive_destroy(c->reorder);
+  for (int i = 0; i < OPERANDS; i++)
+    if (c->operands[i].reorder) dnnl.primitive_destroy(c->operands[i].reorder);
   free(c);
 }
 
 size_t cdnn_convolution_scratch(const cdnn_convolution *c) {
-  size_t larger = c->pad_bytes > c->reorder_pad_bytes ? c->pad_bytes : c->reorder_pad_bytes;
-  return c->wanted_bytes + larger;
+  size_t copies = 0, largest = c->pad_bytes;
+  for (int i = 0; i < OPERANDS; i++) {
+    copies += c->operands[i].bytes;
+    if (c->operands[i].pad_bytes > largest) largest = c->operands[i].pad_bytes;
+  }
+  return copies + largest;
 }
 
 const char *cdnn_convolution_name(const cdnn_convolution *c) { return c->name; }
-int cdnn_convolution_takes_weight(const cdnn_convolution *c) { return c->reorder == NULL; }
+int cdnn_convolution_takes_weight(const cdnn_convolution *c) {
+  return c->operands[WEIGHT].reorder == NULL;
+}
 
 // ---------------------------------------------------------------- execution
 
@@ -349,28 +409,26 @@ static int execute(dnnl_primitive_t primitive, dnnl_stream_t stream, struct argu
   return a->status;
 }
 
-static int run_reorder(const cdnn_convolution *c, dnnl_stream_t stream, float *ours, float *wanted,
-                       void *pad) {
-  int from_ours = c->shape.kind != CDNN_BACKWARD_WEIGHTS;
+static int run_reorder(const struct operand *o, dnnl_stream_t stream, int is_result, void *ours,
+                       void *wanted, void *pad) {
   struct arguments a = {0};
-  add(&a, from_ours ? DNNL_ARG_FROM : DNNL_ARG_TO, &c->ours, ours);
-  add(&a, from_ours ? DNNL_ARG_TO : DNNL_ARG_FROM, &c->wanted, wanted);
-  if (c->reorder_pad_bytes) add(&a, DNNL_ARG_SCRATCHPAD, &c->reorder_pad, pad);
-  return execute(c->reorder, stream, &a);
+  add(&a, is_result ? DNNL_ARG_TO : DNNL_ARG_FROM, &o->ours, ours);
+  add(&a, is_result ? DNNL_ARG_FROM : DNNL_ARG_TO, &o->wanted, wanted);
+  if (o->pad_bytes) add(&a, DNNL_ARG_SCRATCHPAD, &o->pad, pad);
+  return execute(o->reorder, stream, &a);
 }
 
-static int run_convolution(const cdnn_convolution *c, dnnl_stream_t stream, float *x,
-                           float *weight, float *bias, float *y, void *pad) {
-  static const int names[4][3] = {
+// data: x, weight and y as the primitive wants them.
+static int run_convolution(const cdnn_convolution *c, dnnl_stream_t stream, void *const *data,
+                           float *bias, void *pad) {
+  static const int names[4][OPERANDS] = {
       {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
       {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST},
       {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST},
       {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST}};
-  const int *name = names[c->shape.kind];
   struct arguments a = {0};
-  add(&a, name[0], &c->x, x);
-  add(&a, name[1], &c->wanted, weight);
-  add(&a, name[2], &c->y, y);
+  for (int i = 0; i < OPERANDS; i++)
+    add(&a, names[c->shape.kind][i], &c->operands[i].wanted, data[i]);
   if (bias) add(&a, DNNL_ARG_BIAS, &c->bias, bias);
   if (c->pad_bytes) add(&a, DNNL_ARG_SCRATCHPAD, &c->pad, pad);
   return execute(c->primitive, stream, &a);
@@ -378,17 +436,23 @@ static int run_convolution(const cdnn_convolution *c, dnnl_stream_t stream, floa
 
 static int run(const cdnn_convolution *c, float *x, float *weight, float *bias, float *y,
                void *scratch) {
-  float *wanted = c->reorder ? scratch : weight;
-  void *pad = (char *)scratch + c->wanted_bytes;
-  int writes_weight = c->shape.kind == CDNN_BACKWARD_WEIGHTS;
+  float *ours[OPERANDS] = {x, weight, y};
+  void *wanted[OPERANDS];
+  char *place = scratch;
+  for (int i = 0; i < OPERANDS; i++) {
+    wanted[i] = c->operands[i].reorder ? (void *)place : (void *)ours[i];
+    place += c->operands[i].bytes;
+  }
+  int result = result_of(c->shape.kind);
   dnnl_stream_t stream = NULL;
   struct settings before = borrow_threads(c->shape.threads);
   int status = dnnl.stream_create(&stream, engine, dnnl_stream_default_flags);
-  if (!status && c->reorder && !writes_weight)
-    status = run_reorder(c, stream, weight, wanted, pad);
-  if (!status) status = run_convolution(c, stream, x, wanted, bias, y, pad);
-  if (!status && c->reorder && writes_weight)
-    status = run_reorder(c, stream, weight, wanted, pad);
+  for (int i = 0; i < OPERANDS && !status; i++)
+    if (c->operands[i].reorder && i != result)
+      status = run_reorder(&c->operands[i], stream, 0, ours[i], wanted[i], place);
+  if (!status) status = run_convolution(c, stream, wanted, bias, place);
+  if (!status && c->operands[result].reorder)
+    status = run_reorder(&c->operands[result], stream, 1, ours[result], wanted[result], place);
   if (stream) dnnl.stream_destroy(stream);
   give_back(before);
   return status;

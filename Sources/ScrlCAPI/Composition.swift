@@ -13,10 +13,16 @@ func makeEngine() throws(ScrlError) -> any Engine { try makeEngine(Config()) }
 func makeEngine(_ config: Config) throws(ScrlError) -> any Engine {
   let workers = Workers(config.threads)
   let winograd: WinogradUse = config.winograd == .auto ? .whereFaster : .never
-  switch config.backend {
-  case .openblas: return try OpenBLASEngine(workers: workers)
-  case .onednn: return try OneDNNEngine(workers: workers, winograd: winograd)
-  case .auto:
+  let precision: ScrlOneDNN.Precision = config.precision == .bfloat16 ? .bfloat16 : .float32
+  switch (config.backend, precision) {
+  case (.openblas, .float32): return try OpenBLASEngine(workers: workers)
+  case (.openblas, .bfloat16):
+    throw ScrlError(
+      .unsupported,
+      "compute.precision: got bfloat16 with compute.backend openblas · expected float32")
+  case (.onednn, _), (.auto, .bfloat16):
+    return try OneDNNEngine(workers: workers, winograd: winograd, precision: precision)
+  case (.auto, .float32):
     // In a forked child oneDNN may be out of use; the reference works there.
     if let engine = try? OneDNNEngine(workers: workers, winograd: winograd) { return engine }
     return try OpenBLASEngine(workers: workers)
@@ -45,6 +51,6 @@ func buildInfo() -> String {
   #endif
   return "{\"version\": \"\(libraryVersion)\", \"abi\": \(SCRL_ABI), \"backends\": [\(backends)], "
     + "\"blas\": \"\(core == nil ? "missing" : "OpenBLAS")\", \"blas_core\": \"\(core ?? "")\", \"onednn\": \"\(dnn ?? "")\", "
-    + "\"architecture\": \"\(architecture)\", \"simd\": \"\(instructionSet())\", "
+    + "\"bfloat16\": \(OneDNNEngine.hasBFloat16), \"architecture\": \"\(architecture)\", \"simd\": \"\(instructionSet())\", "
     + "\"cpus\": \(Workers.available)}"
 }

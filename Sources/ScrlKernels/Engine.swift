@@ -12,6 +12,8 @@ import ScrlTensor
 package protocol Engine: Sendable {
   var name: String { get }  // "openblas"
   var workers: Workers { get }
+  /// Of what convolutions multiply, relative: 2⁻²⁴ is float32's own.
+  var operandRounding: Double { get }
 
   /// Channels per block this engine wants for an activation of C channels; it divides C.
   func channelBlock(for channels: Int) -> Int
@@ -112,6 +114,8 @@ extension Engine {
     }
     return [x[0], g.outputs, try g.outputExtent(x[2]), try g.outputExtent(x[3])]
   }
+
+  package var operandRounding: Double { 0x1p-24 }
 
   // An engine without a choice.
   package var algorithmChoices: String { "" }

@@ -22,8 +22,10 @@ package enum Backend: String, CaseIterable, Sendable {
 /// Whether a 3×3 convolution may be computed in Winograd's way, where the backend has it.
 package enum Winograd: String, CaseIterable, Sendable {
   case off
-  case auto  // where it is clearly faster
+  case auto  // where it is not slower
 }
+
+package enum Precision: String, CaseIterable, Sendable { case float32, bfloat16 }
 
 package struct Config: Equatable, Sendable {
   package var method = Method.scrl
@@ -68,6 +70,7 @@ package struct Config: Equatable, Sendable {
   package var threads = 0
   package var backend = Backend.auto
   package var winograd = Winograd.auto
+  package var precision = Precision.float32
   package var loaderThreads = 0
   package var loaderPrefetch = 2
   package var checkpointEvery = 0

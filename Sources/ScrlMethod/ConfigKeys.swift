@@ -71,6 +71,10 @@ package struct ConfigKey: Sendable {
       "compute.winograd", \.winograd,
       "3×3 convolutions of oneDNN: all direct; or, per shape, Winograd's unless a measurement at "
         + "its first use speaks against it. A checkpoint keeps what was chosen"),
+    choice(
+      "compute.precision", \.precision,
+      "what oneDNN's convolutions multiply: float32; or bfloat16 (8 bits of precision), summed in "
+        + "float32, twice as fast on CPUs that have it (AVX512_BF16). All else is float32"),
     integer(
       "loader.threads", \.loaderThreads, 0...64, "threads that make views; 0: a quarter of threads",
       shapesResult: false),

@@ -69,14 +69,17 @@ extension OneDNNEngine {
       let images = Int32(exactly: e.images), let height = Int32(exactly: e.height),
       let width = Int32(exactly: e.width)
     else { return nil }
-    return PrimitiveCache.shared.primitive(
-      cdnn_shape(
-        kind: Int32(kind.rawValue), algorithm: Int32(algorithm.rawValue), images: images,
-        inputs: Int32(g.inputs), outputs: Int32(g.outputs), height: height, width: width,
-        output_height: Int32(e.outputHeight), output_width: Int32(e.outputWidth),
-        kernel: Int32(g.kernel), stride: Int32(g.stride), padding: Int32(g.padding),
-        block: Int32(block), plain_input: g.inputs == 3 ? 1 : 0, threads: Int32(workers.team),
-        adds: adds ? 1 : 0, relu: relu ? 1 : 0))
+    var shape = cdnn_shape(
+      kind: Int32(kind.rawValue), algorithm: Int32(algorithm.rawValue), images: images,
+      inputs: Int32(g.inputs), outputs: Int32(g.outputs), height: height, width: width,
+      output_height: Int32(e.outputHeight), output_width: Int32(e.outputWidth),
+      kernel: Int32(g.kernel), stride: Int32(g.stride), padding: Int32(g.padding),
+      block: Int32(block), plain_input: g.inputs == 3 ? 1 : 0, threads: Int32(workers.team),
+      adds: adds ? 1 : 0, relu: relu ? 1 : 0, bfloat16: precision == .bfloat16 ? 1 : 0)
+    if let primitive = PrimitiveCache.shared.primitive(shape) { return primitive }
+    guard precision == .bfloat16 else { return nil }
+    shape.bfloat16 = 0  // no kernel for it: more exact than asked for
+    return PrimitiveCache.shared.primitive(shape)
   }
 
   func nhwc(_ x: Tensor) throws(ScrlError) -> Tensor {

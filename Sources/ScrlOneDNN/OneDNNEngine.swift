@@ -7,19 +7,38 @@ import ScrlBase
 import ScrlKernels
 import ScrlTensor
 
+/// Of convolutions' operands; products are summed in float32, and everything else is float32.
+package enum Precision: Sendable {
+  case float32
+  case bfloat16  // no Winograd: it would cost what rounding the operands gains
+}
+
 package struct OneDNNEngine: Engine {
   package let workers: Workers
-  package var name: String { winograd == .always ? "winograd" : "onednn" }
+  package var name: String {
+    if precision == .bfloat16 { return "bfloat16" }
+    return winograd == .always ? "winograd" : "onednn"
+  }
+  package var operandRounding: Double { precision == .bfloat16 ? 0x1p-9 : 0x1p-24 }
   let block: Int  // b: 16 or 8
   let reference: OpenBLASEngine
   let winograd: WinogradUse
+  let precision: Precision
   let choices = ConvolutionChoices()  // shared by copies
 
   /// - Throws: `.unsupported` with the reason when oneDNN (or the reference) cannot be used.
-  package init(workers: Workers, winograd: WinogradUse) throws(ScrlError) {
+  package init(
+    workers: Workers, winograd: WinogradUse, precision: Precision = .float32
+  ) throws(ScrlError) {
     try OneDNNEngine.check()
+    guard precision == .float32 || OneDNNEngine.hasBFloat16 else {
+      throw ScrlError(
+        .unsupported,
+        "onednn: bfloat16 on a CPU without AVX512_BF16 · expected compute.precision=float32")
+    }
     self.workers = workers
-    self.winograd = winograd
+    self.winograd = precision == .float32 ? winograd : .never
+    self.precision = precision
     block = Int(cdnn_channel_block())
     reference = try OpenBLASEngine(workers: workers)
     guard let region = cdnn_region() else {
@@ -27,6 +46,9 @@ package struct OneDNNEngine: Engine {
     }
     Workers.shareThreads(region)
   }
+
+  /// Whether this CPU multiplies bfloat16.
+  package static var hasBFloat16: Bool { (try? check()) != nil && cdnn_has_bfloat16() == 1 }
 
   /// The library's version, "2.6.3". Nothing is started.
   /// - Throws: `.unsupported` with the reason when there is none to use.

@@ -76,7 +76,7 @@ extension cdnn_shape {
   fileprivate var key: [Int32] {
     [
       kind, algorithm, images, inputs, outputs, height, width, kernel, stride, padding, block,
-      plain_input, threads, adds, relu,
+      plain_input, threads, adds, relu, bfloat16,
     ]
   }
 }

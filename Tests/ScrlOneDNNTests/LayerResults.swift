@@ -28,6 +28,13 @@ func distance(_ a: [Float], _ b: [Float]) -> Double {
   return (error / norm).squareRoot()
 }
 
+/// To nearest, ties to even.
+private func rounded(_ x: Float, bits: Int) -> Float {
+  guard x != 0, bits < 24 else { return x }
+  let unit = x.ulp * Float(1 << (24 - bits))
+  return (x / unit).rounded(.toNearestOrEven) * unit
+}
+
 /// One convolution with its gradients, in plain order.
 struct Results {
   let layer: Layer
@@ -35,8 +42,13 @@ struct Results {
   let x, w, dyValues: [Float]
   let y, dx, dw: [Float]
 
-  /// - Parameter relu: as after a ReLU: half of x is zero.
-  init(_ layer: Layer, _ engine: any Engine, relu: Bool = false) throws {
+  /// - Parameters:
+  ///   - relu: as after a ReLU: half of x is zero.
+  ///   - bits: of the operands' significands, 24 or less.
+  init(_ layer: Layer, _ engine: any Engine, relu: Bool = false, bits: Int = 24) throws {
+    func numbers(_ count: Int, tag: Int) -> [Float] {
+      TestSupport.numbers(count, tag: tag).map { rounded($0, bits: bits) }
+    }
     let g = try layer.geometry
     self.layer = layer
     side = try g.outputExtent(layer.side)

@@ -15,6 +15,7 @@ const char *cdnn_error(void);
 
 const char *cdnn_version(void);  // "2.6.3"; empty before a successful open
 int cdnn_channel_block(void);    // what this CPU's kernels want: 16 (AVX-512) or 8 (AVX2)
+int cdnn_has_bfloat16(void);     // 1: this CPU multiplies bfloat16 (AVX512_BF16)
 
 // GOMP_parallel of the runtime that oneDNN runs on: whoever uses it shares oneDNN's threads.
 typedef void (*cdnn_region_fn)(void (*task)(void *), void *argument, unsigned threads,
@@ -34,6 +35,7 @@ typedef struct {
   int32_t plain_input;                  // 1: (N,I,H,W), else b divides inputs
   int32_t threads;
   int32_t adds, relu;                   // of CDNN_INFERENCE alone
+  int32_t bfloat16;                     // 1: operands are rounded to it, products summed in float32
 } cdnn_shape;
 
 // A compiled convolution: immutable, for any thread and several at a time.

@@ -20,6 +20,9 @@ LOSS_TOLERANCE = 1e-3
 # The updates: a ReLU that falls on the other side of its kink makes the gradient jump. With two
 # small images that came to 0.02 at most in ResNet-50; a wrong gradient is some 1 off.
 UPDATE_TOLERANCE = 0.1
+# bfloat16 rounds operands by 2^-9: what a fresh network makes of that is no smaller than what it
+# makes of another weight initialisation's last layers, so only the loss is held to a bound.
+BFLOAT16_LOSS_TOLERANCE = 0.3
 
 
 def _inputs(batch: int, size: int, boxes: int) -> Tuple[np.ndarray, ...]:
