@@ -64,8 +64,9 @@ int32_t scrl_abi(void);
 
 /**
  * How this library was built and what it found: a JSON object with version, abi, backends, blas,
- * blas_core, onednn, simd, cpus. `backends` are those that can compute in this process; onednn is
- * oneDNN's version, "" without it. Opens both libraries, so the first call may take some
+ * blas_core, onednn, bfloat16, simd, cpus. `backends` are those that can compute in this process;
+ * onednn is oneDNN's version, "" without it; bfloat16 tells whether compute.precision=bfloat16 works
+ * here. Opens both libraries, so the first call may take some
  * milliseconds.
  * @return text of the library's, valid for ever. Any thread. Since 0.1.
  */

@@ -302,3 +302,24 @@ def test_objects_left_open_end_with_the_process(data):
     done = python("-c", f"import scrl; t = scrl.Trainer(scrl.Config(**{SMALL!r}), {str(data)!r}); "
                         "t.step(); m = scrl.Model('scrl-small')")
     assert done.returncode == 0 and done.stderr == ""
+
+
+@pytest.mark.skipif(not scrl.build_info()["bfloat16"], reason="this CPU multiplies no bfloat16")
+def test_training_in_bfloat16_learns_and_resumes_exactly(data, tmp_path):
+    cfg = small(**{"compute.precision": "bfloat16", "train.steps": 6})
+    with scrl.Trainer(cfg, dataset=data) as whole:
+        losses = [whole.step().loss for _ in range(4)]
+        expected = whole.state_dict()
+    with scrl.Trainer(cfg, dataset=data) as first:
+        assert [first.step().loss for _ in range(2)] == losses[:2]
+        first.save(tmp_path / "half.h5")
+    with scrl.Trainer.resume(tmp_path / "half.h5", dataset=data) as second:
+        assert [second.step().loss for _ in range(2)] == losses[2:]
+        got = second.state_dict()
+    assert all(np.array_equal(got[name], values) for name, values in expected.items())
+
+
+def test_bfloat16_needs_onednn(data):
+    cfg = small(**{"compute.precision": "bfloat16", "compute.backend": "openblas"})
+    with pytest.raises(scrl.UnsupportedError, match="compute.precision"):
+        scrl.Trainer(cfg, dataset=data)

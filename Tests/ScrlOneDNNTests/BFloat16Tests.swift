@@ -29,19 +29,21 @@ struct BFloat16Tests {
     let want = try Results(layer, try engine(.float32), bits: 8)
     // The products are exact in float32, so both sides round their sums alone: K products, in two
     // orders.
-    let (x, y) = (layer.images * layer.side * layer.side, layer.inputs * layer.kernel * layer.kernel)
+    let x = layer.images * layer.side * layer.side
+    let y = layer.inputs * layer.kernel * layer.kernel
     let bound = { (depth: Int) in 4 * sumRounding(depth) }
     #expect(distance(got.y, want.y) < bound(y))
     #expect(distance(got.dx, want.dx) < bound(layer.outputs * layer.kernel * layer.kernel))
     #expect(distance(got.dw, want.dw) < bound(x))
   }
 
-  @Test("Other operands are rounded to 8 bits", arguments: layers.dropLast())
+  @Test("Other operands are rounded to 8 bits", arguments: layers.filter { $0.inputs > 5 })
   func roundedOperands(_ layer: Layer) throws {
     let got = try Results(layer, try engine(.bfloat16))
     let want = try Results(layer, try engine(.float32))
     // Rounding to 8 bits is off by up to 2⁻⁹ of the next power of two, rms 2⁻⁹/√3 of about 0.7 of
-    // it: 1.6e-3; two operands of each product, so 2.3e-3 of the result.
+    // it: 1.6e-3; two operands of each product, so 2.3e-3 of the result. Not here: few input channels,
+    // for which some passes have no such kernel and stay float32.
     for (a, b) in [(got.y, want.y), (got.dx, want.dx), (got.dw, want.dw)] {
       let apart = distance(a, b)
       #expect(apart > 1e-3 && apart < 4e-3)

@@ -20,8 +20,8 @@ LOSS_TOLERANCE = 1e-3
 # The updates: a ReLU that falls on the other side of its kink makes the gradient jump. With two
 # small images that came to 0.02 at most in ResNet-50; a wrong gradient is some 1 off.
 UPDATE_TOLERANCE = 0.1
-# bfloat16 rounds operands by 2^-9: what a fresh network makes of that is no smaller than what it
-# makes of another weight initialisation's last layers, so only the loss is held to a bound.
+# bfloat16 rounds operands by 2^-9, which a fresh ResNet-50 with two small images lets grow until
+# gradients have little in common with float32's: only the loss is held to a bound (0.09 was seen).
 BFLOAT16_LOSS_TOLERANCE = 0.3
 
 
@@ -61,15 +61,18 @@ def check(config: Config) -> Optional[Dict[str, Any]]:
     }.items():
         small[key] = value  # rate 1: updates far above a weight's rounding
     loss, moved = _one_step(small)
-    small["compute.backend"] = other
+    small["compute.backend"], small["compute.precision"] = other, "float32"
     wanted_loss, wanted = _one_step(small)
     loss_difference = abs(loss - wanted_loss)
     update_difference = max(distance(moved[name], step) for name, step in wanted.items()
                             if step.any())
-    if not (loss_difference <= LOSS_TOLERANCE and update_difference <= UPDATE_TOLERANCE):
+    allowed = (LOSS_TOLERANCE, UPDATE_TOLERANCE)
+    if config["compute.precision"] == "bfloat16":
+        allowed = (BFLOAT16_LOSS_TOLERANCE, float("inf"))
+    if not (loss_difference <= allowed[0] and update_difference <= allowed[1]):
         raise InternalError(
             f"bench step: against {other} the loss is {loss_difference:.2g} off, an update "
-            f"{update_difference:.2g}; expected at most {LOSS_TOLERANCE} and {UPDATE_TOLERANCE}")
+            f"{update_difference:.2g}; expected at most {allowed[0]} and {allowed[1]}")
     return {"against": other, "loss_difference": loss_difference,
             "update_difference": update_difference}
 

@@ -1,9 +1,10 @@
-"""Does Winograd change what is learnt? The same training by direct and by Winograd convolutions.
+"""Does rounding change what is learnt? One training by direct, Winograd and bfloat16 convolutions.
 
-    python bench/winograd.py                   # bench/winograd.svg, and the figures told below it
+    python bench/numerics.py                   # bench/numerics.svg, and the figures told below it
 
-Both runs see the same made scenes, weights, views and boxes; they differ in `compute.winograd` alone
-(and, as a yardstick, a third run starts from another seed). Needs the package scrl and matplotlib.
+All runs see the same made scenes, weights, views and boxes; they differ in `compute.winograd` and
+`compute.precision` alone. As a yardstick one more starts from another seed. Needs the package scrl and
+matplotlib.
 """
 
 import argparse
@@ -15,13 +16,15 @@ import numpy as np
 import scrl
 from scrl import synth
 
-RUNS = {"direct": ("off", 0), "Winograd": ("auto", 0), "direct, another seed": ("off", 1)}
+DIRECT = {"compute.winograd": "off"}
+RUNS = {"direct": DIRECT, "Winograd": {"compute.winograd": "auto"},
+        "bfloat16": {"compute.precision": "bfloat16"}, "direct, another seed": {**DIRECT, "seed": 1}}
 
 
-def losses(data, winograd, seed, asked):
+def losses(data, settings, asked):
     config = scrl.Config("scrl-small", **{
         "train.steps": asked.steps, "train.batch": asked.batch, "views.size": asked.size,
-        "boxes.min_size": asked.size // 4, "compute.winograd": winograd, "seed": seed})
+        "boxes.min_size": asked.size // 4, **settings})
     with scrl.Trainer(config, dataset=data) as trainer:
         return np.array([trainer.step().loss for _ in range(asked.steps)])
 
@@ -40,15 +43,16 @@ def draw(curves, out):
     from matplotlib import pyplot
     matplotlib.rcParams["svg.hashsalt"] = "scrl"
     figure, (above, below) = pyplot.subplots(2, 1, figsize=(7, 5), sharex=True, layout="tight")
-    for (name, values), style in zip(curves.items(), ("-", "--", ":")):
-        above.plot(smooth(values), style, label=name, linewidth=1.2)
+    for name, values in curves.items():
+        above.plot(smooth(values), ":" if "seed" in name else "-", label=name, linewidth=1.1)
     above.set_ylabel("loss, mean of 20 steps")
     above.legend()
     direct = curves["direct"]
-    for name, style in (("Winograd", "-"), ("direct, another seed", ":")):
-        below.semilogy(np.maximum(np.abs(curves[name] - direct), 1e-9), style, linewidth=0.8,
-                       label=f"{name} − direct")
-    below.set_ylabel("difference of a step's loss")
+    below.plot([])  # so that a run has one colour
+    for name, values in list(curves.items())[1:]:
+        below.semilogy(smooth(np.maximum(np.abs(values - direct), 1e-9)),
+                       ":" if "seed" in name else "-", linewidth=1.1, label=f"{name} − direct")
+    below.set_ylabel("step's difference, mean of 20")
     below.set_xlabel("step")
     below.legend()
     figure.savefig(out, metadata={"Date": None})
@@ -60,14 +64,15 @@ def main():
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--images", type=int, default=400)
-    parser.add_argument("--out", default=str(Path(__file__).with_name("winograd.svg")))
+    parser.add_argument("--out", default=str(Path(__file__).with_name("numerics.svg")))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scenes, file = Path(folder) / "scenes", Path(folder) / "scenes.h5"
         synth.write(scenes, asked.images)
         scrl.pack(scenes, file, progress=False)
         with scrl.Dataset(file) as data:
-            curves = {name: losses(data, *run, asked) for name, run in RUNS.items()}
+            curves = {name: losses(data, settings, asked) for name, settings in RUNS.items()
+                      if name != "bfloat16" or scrl.build_info()["bfloat16"]}
     draw(curves, asked.out)
     last = slice(-min(50, asked.steps), None)
     for name, values in curves.items():
