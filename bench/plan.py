@@ -1,6 +1,6 @@
 """What is run: sections, and in each the programs that take turns.
 
-A program's kind is "ours", "fp32" or "bf16"; ratios are told against the best fp32 peer and the
+A program's kind is "ours" (float32), "ours bf16", "fp32" or "bf16"; ratios are told against the best fp32 peer and the
 best of all. `rate` is the field of a program's JSON that is compared, the larger the better.
 """
 
@@ -32,6 +32,7 @@ class Sizes:
     warmup: int = 1
     seconds: float = 5.0
     tiny: bool = False  # to try the tool, not to measure
+    bfloat16: bool = False  # this CPU multiplies it, and so may libscrl
 
 
 class Plan:
@@ -62,7 +63,12 @@ class Plan:
 
     def _steps(self, key: str, arch: str, batch: int, size: int) -> Section:
         name = arch.replace("resnet", "ResNet-")
-        programs = [self._our_step("scrl", arch, batch, size, self.sizes.threads)]
+        many = self.sizes.threads
+        programs = [self._our_step("scrl", arch, batch, size, many)]
+        if self.sizes.bfloat16:
+            reduced = self._our_step("scrl bfloat16", arch, batch, size, many,
+                                     "compute.precision=bfloat16")
+            programs.append(dataclasses.replace(reduced, kind="ours bf16"))
         for dtype in ("fp32", "bf16"):
             for layout in ("nchw", "nhwc"):
                 programs.append(self._torch_step(f"PyTorch {layout} {dtype}", arch, batch, size,

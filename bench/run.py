@@ -147,7 +147,8 @@ def main():
         Path(asked.out).write_text(report.render(read(asked.results)))
         print(f"wrote {asked.out}")
         return
-    sizes = Sizes(asked.threads, asked.steps, asked.warmup, 0.5 if asked.tiny else 5.0, asked.tiny)
+    sizes = Sizes(asked.threads, asked.steps, asked.warmup, 0.5 if asked.tiny else 5.0, asked.tiny,
+                  "avx512_bf16" in machine.describe()["instructions"])
     ours = sys.executable
     peer = "python" if asked.list else peers.python(ROOT)
     folder = os.path.relpath(Path(asked.results).resolve().parent / "photos", ROOT)
