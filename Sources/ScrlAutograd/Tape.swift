@@ -24,7 +24,4 @@ package final class Tape {
     defer { ops.removeAll() }
     while let op = ops.popLast() { try op.backward(engine) }
   }
-
-  /// Forgets everything without gradients.
-  package func clear() { ops.removeAll() }
 }

@@ -1,5 +1,5 @@
 // Kernels over blocks of 8 and 16 channels equal those over rows of all channels, in every way
-// that a panel is cut: with an odd rest, in pieces, in several groups, past the caches.
+// that a panel is cut: with an odd rest, in pieces, larger than the caches.
 
 import ScrlBase
 import ScrlTensor
@@ -19,7 +19,7 @@ private let cuts = [
   Cut(shape: [3, 32, 7, 7], why: "panels of an odd number of cells, several a task"),
   Cut(shape: [2, 32, 71, 67], why: "panels in pieces, the last one short and odd"),
   Cut(shape: [3, 96, 63, 61], why: "several groups of blocks, the last one short"),
-  Cut(shape: [2, 64, 184, 179], why: "results that go past the caches"),
+  Cut(shape: [2, 64, 184, 179], why: "results larger than the caches"),
 ]
 
 /// Everything that normalisation returns, in plain order.
@@ -79,7 +79,7 @@ func normalisedWorkers(_ cut: Cut) throws {
   #expect(one.moments.squareSum == three.moments.squareSum)
 }
 
-@Test("a residual sum and its gradient are the same past the caches", arguments: cuts, [8, 16])
+@Test("a residual sum and its gradient are the same at every cut", arguments: cuts, [8, 16])
 func residualBlocks(_ cut: Cut, block: Int) throws {
   let engine = try OpenBLASEngine(workers: Workers(2))
   let (a, b) = (numbers(cut.count), numbers(cut.count, tag: 1))
