@@ -467,8 +467,8 @@ scrl_status scrl_model_features(scrl_model *model, const scrl_tensor *images, co
 scrl_status scrl_model_embedding_size(scrl_model *model, size_t *size);
 
 /**
- * Globally average-pooled features of the last stage that training shapes: the config's roi.stage
- * for SCRL, layer4 for the others. Receives (N,F). Since 0.1.
+ * Globally average-pooled features of the last stage that training shapes, the config's roi.stage.
+ * Receives (N,F). Since 0.1.
  */
 scrl_status scrl_model_embed(scrl_model *model, const scrl_tensor *images, float *embeddings,
                              size_t capacity);

@@ -23,7 +23,8 @@ package struct ConfigKey: Sendable {
     integer("head.output", \.headOutput, 1...65536, "length of a projection"),
     choice(
       "roi.stage", \.roiStage,
-      "the stage whose feature map SCRL pools; later ones keep their first weights"),
+      "the last stage that is trained: SCRL pools boxes of its map, the others average it; later "
+        + "ones keep their first weights"),
     integer(
       "roi.pool_size", \.roiPoolSize, 1...16,
       "RoIAlign cells per box and axis; all of them, flattened, are the projector's input"),
