@@ -201,8 +201,7 @@ def _method(settings: Settings) -> str:
 
 
 def _judges(settings: Settings) -> List[Any]:
-    return [(name, getattr(settings, name)) for name in ("linear", "regions", "detection")
-            if hasattr(settings, name)]
+    return [(name, getattr(settings, name)) for name in ("linear", "regions", "quick", "detection")]
 
 
 def copy_to(document: Path, root: Path) -> Path:

@@ -1,7 +1,7 @@
-"""From results to numbers: each measure's values by method and seed, intervals, differences, claims.
+"""From results to numbers: values by method and seed, intervals, differences, claims.
 
-A difference of two methods is taken seed by seed: both began with the same weights and saw pictures in
-an order from the same seed. Nothing is filled in: what was not measured is not there.
+A difference of two methods is taken seed by seed: both began with the same weights and saw pictures
+in an order from the same seed. Nothing is filled in: what was not measured is not there.
 """
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -26,6 +26,7 @@ MEASURES = (
     Measure("regions", "linear", "regions, linear", "chance"),
     Measure("regions", "knn", "regions, k-NN", "chance"),
     Measure("few", "linear", "regions, linear, few labels", "chance"),
+    Measure("quick", "within_cell", "places found again", "chance"),
     Measure("detection", "box_ap", "box AP, few labels"),
     Measure("detection", "box_ap50", "box AP50, few labels"),
     Measure("detection", "mask_ap", "mask AP, few labels"),
@@ -33,7 +34,8 @@ MEASURES = (
 DIFFERENCES = (("scrl", "byol"), ("scrl", "supervised"), ("scrl", "random"), ("byol", "random"))
 # What the paper claims: where SCRL is the better one, and where BYOL is.
 CLAIMS = (
-    ("regions.linear", "scrl", "byol"), ("regions.knn", "scrl", "byol"),
+    ("regions.linear", "scrl", "byol"), ("few.linear", "scrl", "byol"),
+    ("quick.within_cell", "scrl", "byol"),
     ("detection.box_ap", "scrl", "byol"), ("detection.mask_ap", "scrl", "byol"),
     ("detection.box_ap", "byol", "random"), ("linear.accuracy", "byol", "scrl"),
 )

@@ -2,12 +2,12 @@
 
 A changed number changes the keys of the stages that depend on it; the others keep their results.
 
-Why these. Views of 112 pixels and layer3 (stride 16) give maps of 7×7 cells and boxes from 16 pixels:
-the geometry of the paper (224, layer4, 32) at half its size. All four initialisations have layer3 as
-their last trained stage, so they are one backbone. Classes are surface patterns in pale random colours:
-colour tells nothing of the class, and little enough of the picture that matching views is not solved by it. A
-centred object has parts that share the pattern alone, not colour, turn or scale, as the parts of a
-thing do in photographs; objects in scenes are small and stand among others.
+Why these. Views of 112 pixels and layer3 (stride 16) give maps of 7×7 cells and boxes from 16
+pixels: the geometry of the paper (224, layer4, 32) at half its size. All four initialisations have
+layer3 as their last trained stage, so they are one backbone. Classes are surface patterns in pale
+random colours: colour tells nothing of the class, and little enough of the picture that matching
+views is not solved by it. A centred object has parts that share the pattern alone, not colour, turn
+or scale, as the parts of a thing do in photographs; objects in scenes are small and among others.
 """
 
 import ast
@@ -59,6 +59,31 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class Regions:
+    """Labelled boxes of scenes: scrl.evaluate.regions, with all labels and with few."""
+
+    neighbours: int
+    epochs: int
+    base_lr: float
+
+
+@dataclass(frozen=True)
+class Quick:
+    """Judges without labels, on scenes: scrl.evaluate.correspondence and health."""
+
+    images: int
+    grid: int
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Mask R-CNN fine-tuned on few labelled scenes: scrl.Detector; config keys detect.*."""
+
+    steps: int
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Settings:
     name: str
     seeds: Tuple[int, ...]
@@ -66,6 +91,9 @@ class Settings:
     pictures: Mapping[str, Pictures]
     pretraining: Pretraining
     linear: Linear
+    regions: Regions
+    quick: Quick
+    detection: Detection
     # Units of work a second on two quiet cores, until this machine has measured its own.
     expected: Mapping[str, float] = field(default_factory=dict)
 
@@ -109,13 +137,19 @@ FULL = Settings(
     name="full", seeds=(0, 1, 2), methods=METHODS, pictures=_pictures(1),
     pretraining=Pretraining(56_000, 60, COMMON, OWN),
     linear=Linear(crops=4, epochs=80, base_lr=0.2),
+    regions=Regions(neighbours=20, epochs=80, base_lr=0.2),
+    quick=Quick(images=300, grid=16),
+    # The pyramid's layer4 is fresh for all methods: all of the backbone is trained, norms too.
+    detection=Detection(500, {
+        "detect.batch": 8, "detect.base_lr": 0.04, "detect.norm": "trained", "detect.freeze_at": 0}),
     expected=EXPECTED,
 )
 # The same in a quarter of an hour: what comes out says that the machinery works, no more.
 REDUCED = replace(
     FULL, name="reduced", seeds=(0, 1), pictures=_pictures(0.1),
     pretraining=replace(FULL.pretraining, images=2_400, calibration_steps=20),
-    linear=Linear(crops=2, epochs=40, base_lr=0.2),
+    linear=Linear(crops=2, epochs=40, base_lr=0.2), quick=Quick(images=60, grid=16),
+    detection=replace(FULL.detection, steps=40),
 )
 
 
