@@ -86,6 +86,10 @@ package struct ConfigKey: Sendable {
       "steps between checkpoints; 0: every epoch", shapesResult: false),
     integer(
       "checkpoint.keep", \.checkpointKeep, 1...1000, "checkpoints kept", shapesResult: false),
+    integer(
+      "health.every", \.healthEvery, 0...1_000_000_000,
+      "steps between looks for signs of collapse in what training projects; 0: never",
+      shapesResult: false),
   ]
 
   package static func named(_ name: String) throws(ScrlError) -> ConfigKey {

@@ -5,8 +5,9 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from . import __version__, probe
+from . import __version__
 from .config import Config
+from .evaluate import CorrespondenceReport, HealthReport, RegionReport
 from .pictures import FEATURE_SIDE, curve, data_uri, draw_boxes, pixels_of_view
 from .views import ViewPair
 
@@ -21,8 +22,16 @@ class Facts(NamedTuple):
     views: List[Tuple[int, ViewPair]]
     features: Dict[str, List[np.ndarray]]  # column → pictures (h,w,3) uint8
     cells: Tuple[int, int]
-    before: Optional[probe.RegionScore]
-    after: Optional[probe.RegionScore]
+    before: "Judged"  # fresh weights
+    after: "Judged"
+
+
+class Judged(NamedTuple):
+    """What the quick judges say of one model."""
+
+    regions: Optional[RegionReport]  # None: no labelled boxes to judge by
+    correspondence: Optional[CorrespondenceReport]  # None: no views that share a cell
+    health: Optional[HealthReport]  # None: the features are not finite
 
 
 STYLE = """
@@ -83,12 +92,13 @@ def _tiles(facts: Facts, numbers: Dict[str, Any]) -> str:
     if numbers["loss_first"] is not None:
         tiles.append(_tile(_change(numbers["loss_first"], numbers["loss_last"], ".3f"),
                            "loss, first and last 5 % of the steps"))
-    if facts.before and facts.after:
+    before, after = facts.before.regions, facts.after.regions
+    if before and after:
         for name in ("knn", "linear"):
             label = {"knn": "k-NN", "linear": "linear"}[name]
             tiles.append(_tile(
-                _change(100 * getattr(facts.before, name), 100 * getattr(facts.after, name), ".1f")
-                + " %", f"regions named rightly, {label}; chance {100 * facts.after.chance:.1f} %"))
+                _change(100 * getattr(before, name), 100 * getattr(after, name), ".1f")
+                + " %", f"regions named rightly, {label}; chance {100 * after.chance:.1f} %"))
     if numbers["images_per_second"]:
         tiles.append(_tile(f"{numbers['images_per_second']:.1f}", "images/s in training (median)"))
     tiles.append(_tile(f"{numbers['steps']:,}", f"steps of {facts.config['train.batch']} images"))
@@ -135,10 +145,38 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Any]], numeric: bool = F
             + "".join(f"<tr>{cells('td', row)}</tr>" for row in rows) + "</tbody></table>")
 
 
+def _without_labels(facts: Facts) -> str:
+    """What is known of the features without labels: where they point, whether they are alive."""
+    rows = []
+    first, last = facts.before.correspondence, facts.after.correspondence
+    if first and last:
+        rows += [
+            ["a place finds itself in another crop, within a cell",
+             *(f"{100 * each.within_cell:.1f} %" for each in (first, last)),
+             f"{100 * last.chance_within:.1f} %"],
+            ["mean error of that, pixels", *(f"{each.mean_error:.1f}" for each in (first, last)),
+             f"{last.chance_error:.1f}"],
+        ]
+    healths = [each.health for each in (facts.before, facts.after) if each.health]
+    if len(healths) < 2:
+        return '<p class="soft">The features are not finite: nothing to judge without labels.</p>'
+    rows += [
+        ["effective rank of the features", *(f"{each.effective_rank:.1f}" for each in healths), "–"],
+        ["deviation (1 alive, 0 collapsed)", *(f"{each.deviation:.3f}" for each in healths), "–"],
+        ["cosine of matched less that of different images",
+         *(f"{each.positive_similarity - each.negative_similarity:.3f}" for each in healths), "–"],
+    ]
+    sign = healths[-1].collapse
+    verdict = "No sign of collapse." if sign is None else f"A sign of collapse: {_escape(sign)}."
+    return ('<div class="card" style="margin-top:18px">'
+            + _table(["without labels", "fresh weights", "after training", "chance"], rows,
+                     numeric=True) + f'<p class="soft">{verdict}</p></div>')
+
+
 def _numbers(facts: Facts, numbers: Dict[str, Any]) -> str:
     parts = []
-    if facts.before and facts.after:
-        after = facts.after
+    before, after = facts.before.regions, facts.after.regions
+    if before and after:
         seen = ("Pretraining saw the images and their labels, not the boxes."
                 if facts.config["method"] == "supervised"
                 else "Pretraining saw the images, never the labels.")
@@ -147,9 +185,9 @@ def _numbers(facts: Facts, numbers: Dict[str, Any]) -> str:
                 ["naming the class of ground-truth boxes", "fresh weights", "after training",
                  "chance"],
                 [[label, *(f"{100 * getattr(score, name):.1f} %"
-                           for score in (facts.before, facts.after)), f"{100 * after.chance:.1f} %"]
-                 for name, label in (("knn", "weighted k-NN, cosine, k = 20"),
-                                     ("linear", "linear (ridge)"))], numeric=True)
+                           for score in (before, after)), f"{100 * after.chance:.1f} %"]
+                 for name, label in (("knn", f"weighted k-NN, cosine, k = {after.neighbours}"),
+                                     ("linear", "one linear layer"))], numeric=True)
             + f'<p class="soft">Frozen backbone, one RoIAligned vector a box; {after.train_boxes:,} '
               f"boxes to learn from, {after.test_boxes:,} others, of other images, to test; "
               f"{after.classes} classes. {seen} Chance is "
@@ -158,6 +196,7 @@ def _numbers(facts: Facts, numbers: Dict[str, Any]) -> str:
     else:
         parts.append('<p class="soft">The dataset has too few labelled boxes (or the features are '
                      "not finite), so regions were not judged.</p>")
+    parts.append(_without_labels(facts))
     loss = ("–" if numbers["loss_first"] is None
             else f"{numbers['loss_first']:.4f} → {numbers['loss_last']:.4f}")
     rate = numbers["images_per_second"]

@@ -6,12 +6,13 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from . import probe
 from .config import Config
 from .dataset import Dataset
 from .errors import Error
 from .model import Model
 
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#42d4f4", "#f032e6", "#bfef45",
            "#fabed4", "#469990", "#ffe119", "#9a6324", "#dcbeff", "#aaffc3", "#800000", "#ffd8b1")
 FEATURE_SIDE = 320  # pixels: images are enlarged so that their feature maps have cells to look at
@@ -23,9 +24,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
+def normalise(pixels: np.ndarray) -> np.ndarray:
+    """(H,W,3) uint8 as (3,H,W) float32, normalised by ImageNet's mean and deviation."""
+    return ((pixels.astype(np.float32) / 255 - MEAN) / DEVIATION).transpose(2, 0, 1)
+
+
 def pixels_of_view(view: np.ndarray) -> np.ndarray:
     """(3,S,S) normalised as (S,S,3) uint8."""
-    image = view.transpose(1, 2, 0) * probe.DEVIATION + probe.MEAN
+    image = view.transpose(1, 2, 0) * DEVIATION + MEAN
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -73,7 +79,7 @@ def feature_pictures(config: Config, trained: Model, dataset: Dataset, chosen: S
                       ) -> Tuple[Dict[str, List[np.ndarray]], Tuple[int, int]]:
     stage = str(config["roi.stage"])
     pixels = [_resized(dataset[index], FEATURE_SIDE) for index in chosen]
-    batch = np.stack([probe.normalise(each) for each in pixels])
+    batch = np.stack([normalise(each) for each in pixels])
     with Model(config) as fresh:
         before = fresh.features(batch, stage)
     after = trained.features(batch, stage)

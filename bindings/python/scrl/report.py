@@ -7,17 +7,17 @@ figure on it is computed here from the run; none is quoted.
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import probe, views as make_views
+from . import evaluate, views as make_views
 from ._ffi import PathLike
 from .config import Config
 from .dataset import Dataset
-from .errors import DataError, StorageError
+from .errors import DataError, DivergedError, StorageError
 from .model import Model
-from .page import Facts, render
+from .page import Facts, Judged, render
 from .pictures import feature_pictures, is_number
 from .views import ViewPair
 
@@ -76,6 +76,12 @@ def summary(metrics: List[Dict[str, Any]], batch: int) -> Dict[str, Any]:
     }
 
 
+def _plain(found: Judged) -> Dict[str, Any]:
+    """As dicts; None for what was not judged."""
+    return {name: None if part is None else part._asdict()
+            for name, part in found._asdict().items()}
+
+
 def _sample_views(dataset: Dataset, config: Config, wanted: int) -> List[Tuple[int, ViewPair]]:
     """Views of the first images that give boxes."""
     found = []
@@ -89,6 +95,22 @@ def _sample_views(dataset: Dataset, config: Config, wanted: int) -> List[Tuple[i
         if len(found) == wanted:
             break
     return found
+
+
+def judged(model: Model, data: Dataset, images: int = 600) -> Judged:
+    """The quick judges on at most `images` images; where there are labelled boxes a fifth tests."""
+    def asked(judge: Callable[..., Any], **options: Any) -> Any:
+        try:
+            return judge(model, data, progress=False, **options)
+        except (DataError, DivergedError):  # nothing to judge by, or a run gone wrong
+            return None
+
+    few = min(images, 200)
+    return Judged(
+        asked(evaluate.regions, train_images=max(4, images * 4 // 5),
+              test_images=max(1, images // 5)),
+        asked(evaluate.correspondence, images=few),
+        asked(evaluate.health, rows="views", images=few))
 
 
 def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) -> Dict[str, Any]:
@@ -107,11 +129,9 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) ->
         config = trained.config
         chosen = list(range(min(images + 1, len(data))))
         columns, cells = feature_pictures(config, trained, data, chosen)
-        before = after = None
-        if probe.has_regions(data):
-            after = probe.regions(trained, data)
-            with Model(config) as fresh:
-                before = probe.regions(fresh, data)
+        after = judged(trained, data)
+        with Model(config) as fresh:
+            before = judged(fresh, data)
         facts = Facts(
             folder, config, metrics, len(data), _sample_views(data, config, images + images % 2),
             columns, cells, before, after)
@@ -124,6 +144,5 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) ->
     target.write_text(page, "utf-8")
     return {
         **numbers, "images": facts.images,
-        "before": None if before is None else before._asdict(),
-        "after": None if after is None else after._asdict(),
+        "before": _plain(before), "after": _plain(after),
     }

@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import judge, look, make, measure, train
+from . import judge, judges, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -24,7 +24,9 @@ app = typer.Typer(
          "No pictures at hand? `scrl synth --out scenes/` makes some.",
 )
 bench = typer.Typer(no_args_is_help=True, help="Compares with a reference, then measures, on this machine.")
-evaluations = typer.Typer(no_args_is_help=True, help="Judges a backbone on labelled data.")
+evaluations = typer.Typer(
+    no_args_is_help=True, help="Judges a backbone: on labelled images (linear, knn), on labelled boxes "
+    "(regions, retrieval), without labels (correspondence, health).")
 
 app.command("synth")(make.synth)
 app.command("pack")(make.pack)
@@ -40,6 +42,11 @@ bench.command("features")(measure.features)
 bench.command("kernels")(measure.kernels)
 app.add_typer(bench, name="bench")
 evaluations.command("linear")(judge.linear)
+evaluations.command("knn")(judges.knn)
+evaluations.command("regions")(judges.regions)
+evaluations.command("retrieval")(judges.retrieval)
+evaluations.command("correspondence")(judges.correspondence)
+evaluations.command("health")(judges.health)
 app.add_typer(evaluations, name="eval")
 
 
