@@ -51,5 +51,6 @@ def test_page_is_self_contained(data, tmp_path):
     page = (tmp_path / "r.html").read_text()
     assert page.startswith("<!doctype html>") and "<svg" in page and "data:image/png" in page
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
+    assert page.count("places within a cell") == 2 * page.count("fresh weights: ") >= 2
     assert facts["steps"] == 4
     json.dumps(facts)

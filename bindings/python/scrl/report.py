@@ -1,7 +1,8 @@
 """Report: one self-contained HTML page about a run.
 
-Curves, matched boxes drawn on the views, feature maps before and after as colours, and numbers. Every
-figure on it is computed here from the run; none is quoted.
+Of pretraining: curves, matched boxes drawn on the views, where places find themselves in another view,
+feature maps before and after as colours, and numbers. A detector's page is detection_report.py's. Every
+figure is computed here from the run; none is quoted.
 """
 
 import json
@@ -11,13 +12,13 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import evaluate, views as make_views
+from . import evaluate, matches as matching, views as make_views
 from ._ffi import PathLike
 from .config import Config
 from .dataset import Dataset
 from .errors import DataError, DivergedError, StorageError
 from .model import Model
-from .page import Facts, Judged, render
+from .page import Facts, Judged, Matched, render
 from .pictures import feature_pictures, is_number
 from .views import ViewPair
 
@@ -97,6 +98,20 @@ def _sample_views(dataset: Dataset, config: Config, wanted: int) -> List[Tuple[i
     return found
 
 
+def _matches(config: Config, trained: Model, fresh: Model, data: Dataset, wanted: int
+             ) -> List[Matched]:
+    """Where places find themselves in another crop; colours are left as they are."""
+    plain = config.copy()
+    plain["views.augmentation"] = "simple"
+    chosen = _sample_views(data, plain, wanted)
+    pairs, stage = [pair for _, pair in chosen], str(config["roi.stage"])
+    try:
+        after, before = (matching.of_pairs(model, pairs, stage) for model in (trained, fresh))
+    except DivergedError:  # a run gone wrong
+        return []
+    return [Matched(*each) for each in zip((index for index, _ in chosen), pairs, before, after)]
+
+
 def judged(model: Model, data: Dataset, images: int = 600) -> Judged:
     """The quick judges on at most `images` images; where there are labelled boxes a fifth tests."""
     def asked(judge: Callable[..., Any], **options: Any) -> Any:
@@ -132,9 +147,10 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) ->
         after = judged(trained, data)
         with Model(config) as fresh:
             before = judged(fresh, data)
+            matches = _matches(config, trained, fresh, data, min(images, 3))
         facts = Facts(
             folder, config, metrics, len(data), _sample_views(data, config, images + images % 2),
-            columns, cells, before, after)
+            matches, columns, cells, before, after)
         numbers = summary(metrics, int(config["train.batch"]))
         page = render(facts, numbers)
     if data is not dataset:
