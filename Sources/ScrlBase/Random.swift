@@ -12,6 +12,7 @@ package struct RandomStream {
     case weights = 4
     case test = 5
     case targetWeights = 6
+    case detectorImage = 12
   }
 
   private let key: SIMD2<UInt32>

@@ -76,6 +76,8 @@ package struct Config: Equatable, Sendable {
   package var checkpointEvery = 0
   package var checkpointKeep = 3
 
+  package var detect = DetectConfig()
+
   package init() {}
 
   package var viewOptions: ViewOptions {
