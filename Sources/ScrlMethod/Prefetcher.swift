@@ -8,7 +8,7 @@ package protocol BatchDraft: AnyObject {
   var count: Int { get }  // samples
 }
 
-package protocol BatchRecipe {
+package protocol BatchRecipe: Sendable {
   associatedtype Tools  // one thread's: decoder, scratch
   associatedtype Draft: BatchDraft
   associatedtype Sample
