@@ -51,8 +51,7 @@ package final class Detector {
     try fitter.write(
       image, fit, rowStride: shape[3], planeStride: shape[2] * shape[3], into: pixels.pointer)
     let found = try network.detect(
-      pixels, sizes: [(fit.height, fit.width)], original: [fit.source],
-      Pass(engine: engine, mode: .inference))
+      pixels, sizes: [(fit.height, fit.width)], original: [fit.source])
     return found.first ?? []
   }
 }
@@ -82,17 +81,5 @@ extension Config {
     options.detectionNMS = detect.overlapThreshold
     options.detectionsPerImage = detect.maxDetections
     return options
-  }
-
-  /// Whether the optimiser moves a weight of the detector.
-  func trains(_ entry: NamedParameter) -> Bool {
-    guard entry.name.hasPrefix("encoder.") else { return true }
-    let stages = [["conv1.", "bn1."], ["layer1."], ["layer2."], ["layer3."], ["layer4."]]
-    let name = entry.name.dropFirst("encoder.".count)
-    if stages.prefix(detect.freezeAt).joined().contains(where: name.hasPrefix) { return false }
-    switch entry.parameter.role {
-    case .normScale, .normShift: return detect.norm == .trained
-    default: return true
-    }
   }
 }

@@ -50,7 +50,7 @@ package final class DetectorTrainer {
     self.detector = detector
     self.samples = samples
     schedule = try StepSchedule(config, images: samples.images.count)
-    trained = detector.state.parameters.filter(detector.config.trains)
+    trained = detector.network.trained
     optimizer = try SGD(
       trained, momentum: config.momentum, weightDecay: config.weightDecay,
       workers: detector.engine.workers)
