@@ -1,4 +1,4 @@
-// The linear layer, initialised as torch.nn.Linear: weight and bias uniform in ±1/√I.
+// The linear layer, initialised as torch.nn.Linear, weight and bias uniform in ±1/√I, or as told.
 
 import ScrlAutograd
 import ScrlBase
@@ -20,6 +20,19 @@ package struct Linear: Module {
     bias =
       hasBias
       ? try source.parameter(name + ".bias", .linearBias, [outputs], .uniform(bound: bound)) : nil
+  }
+
+  /// With a weight drawn as told and a bias of zeros.
+  package init(
+    name: String, inputs: Int, outputs: Int, drawing weights: WeightSource.Distribution,
+    _ source: inout WeightSource
+  ) throws(ScrlError) {
+    guard inputs > 0, outputs > 0 else {
+      throw ScrlError(
+        .shape, "\(name): got \(inputs) → \(outputs) features · expected positive counts")
+    }
+    weight = try source.parameter(name + ".weight", .linearWeight, [outputs, inputs], weights)
+    bias = try source.parameter(name + ".bias", .linearBias, [outputs], .constant(0))
   }
 
   package func forward(_ x: Activation, _ pass: Pass) throws(ScrlError) -> Activation {
