@@ -19,11 +19,11 @@ struct FeaturePyramid: Module {
       laterals.append(
         try BiasedConvolution(
           name: "lateral\(stage.index + 2)", inputs: channels, outputs: width, kernel: 1,
-          drawing: .lecun(inputs: channels), &source))
+          initial: .xavier, &source))
       outputs.append(
         try BiasedConvolution(
           name: "output\(stage.index + 2)", inputs: width, outputs: width, kernel: 3,
-          drawing: .lecun(inputs: width * 9), &source))
+          padding: 1, initial: .xavier, &source))
     }
     (self.laterals, self.outputs) = (laterals, outputs)
   }

@@ -8,11 +8,11 @@ import ScrlImage
 /// - Parameter mask: (H,W) row-major, 0 or 1.
 func maskTarget(
   _ mask: UnsafeBufferPointer<UInt8>, height: Int, width: Int, box: PixelBox, side: Int
-) -> [Bool] {
+) -> [Float] {
   let rows = MaskAxis(box.y0, box.y1, cells: side, extent: height)
   let columns = MaskAxis(box.x0, box.x1, cells: side, extent: width)
   let count = Float(max(rows.perCell * columns.perCell, 1))
-  var target = [Bool](repeating: false, count: side * side)
+  var target = [Float](repeating: 0, count: side * side)
   for row in 0..<side {
     for column in 0..<side {
       var sum: Float = 0
@@ -25,7 +25,7 @@ func maskTarget(
             + y.part * w * Float(mask[lower + x.low]) + y.part * x.part * Float(mask[lower + x.high])
         }
       }
-      target[row * side + column] = sum / count >= 0.5
+      target[row * side + column] = sum / count >= 0.5 ? 1 : 0
     }
   }
   return target

@@ -82,7 +82,7 @@ extension DetectionNetwork {
     guard let maskHead else { return nil }
     guard !found.isEmpty else { return [] }
     let pooled = try pool(found.map { (image, $0.box) }, options.maskCells, pyramid, pass)
-    let logits = try maskHead.forward(pooled, pass).value(engine).plain(workers: engine.workers)
+    let logits = try maskHead.forward(pooled, pass).plain(engine)
     let cells = options.maskSide * options.maskSide
     return found.enumerated().flatMap { row, detection in
       let first = (row * classes + detection.label) * cells

@@ -73,20 +73,16 @@ extension DetectionNetwork {
       region.truth.map { targets[region.image].labels[$0] } ?? classes
     }
     let divisor = Double(regions.count)
-    let classification = try pass.softmaxCrossEntropy(scores, labels: labels, divisor: divisor)
+    let classification = try pass.crossEntropyLoss(scores, labels: labels, divisor: divisor)
     let coder = BoxCoder(weights: options.boxWeights)
-    var (places, values): ([Int], [Float]) = ([], [])
+    var moves = ElementTargets()
     for (row, region) in regions.enumerated() {
       guard let truth = region.truth else { continue }
       let wanted = coder.encode(from: region.box, to: targets[region.image].boxes[truth])
-      for i in 0..<4 {
-        places.append((row * classes + labels[row]) * 4 + i)
-        values.append(wanted[i])
-      }
+      for i in 0..<4 { moves.append((row * classes + labels[row]) * 4 + i, wanted[i]) }
     }
-    guard !places.isEmpty else { return (classification, 0) }
-    let box = try pass.smoothL1(
-      deltas, indices: places, targets: values, beta: options.smoothL1Beta, divisor: divisor)
+    let box = try pass.smoothL1Loss(
+      deltas, moves, beta: options.smoothL1Beta, divisor: divisor)
     return (classification, box)
   }
 
@@ -102,14 +98,13 @@ extension DetectionNetwork {
     guard !chosen.isEmpty else { return 0 }
     let pooled = try pool(chosen.map { ($0.image, $0.box) }, options.maskCells, pyramid, pass)
     let logits = try maskHead.forward(pooled, pass)
-    let cells = options.maskSide * options.maskSide
-    let values = maskTargets(chosen, targets, side: options.maskSide, engine.workers)
-    let places = chosen.enumerated().flatMap { row, region in
+    let masks = maskTargets(chosen, targets, side: options.maskSide, engine.workers)
+    var wanted = ElementTargets()
+    for (row, region) in chosen.enumerated() {
       let label = targets[region.image].labels[region.truth ?? 0]
-      return ((row * classes + label) * cells..<(row * classes + label + 1) * cells)
+      wanted.append(plane: row * classes + label, masks[row])
     }
-    return try pass.sigmoidCrossEntropy(
-      logits, indices: places, targets: values, divisor: Double(values.count))
+    return try pass.sigmoidCrossEntropyLoss(logits, wanted, divisor: Double(wanted.count))
   }
 
   private func checkTargets(

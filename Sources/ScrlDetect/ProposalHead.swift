@@ -23,7 +23,7 @@ struct ProposalHead: Module {
     ) throws(ScrlError) -> BiasedConvolution {
       try BiasedConvolution(
         name: name, inputs: width, outputs: outputs, kernel: kernel,
-        drawing: .normal(deviation: 0.01), &source)
+        padding: kernel / 2, initial: .normal(deviation: 0.01), &source)
     }
     conv = try layer("conv", width, kernel: 3, &source)
     objectness = try layer("objectness", anchors, kernel: 1, &source)

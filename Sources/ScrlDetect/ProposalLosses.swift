@@ -36,10 +36,7 @@ struct ProposalOutputs {
     var plain: [(objectness: Tensor, deltas: Tensor)] = []
     for level in levels {
       plain.append(
-        (
-          try level.objectness.value(engine).plain(workers: engine.workers),
-          try level.deltas.value(engine).plain(workers: engine.workers)
-        ))
+        (try level.objectness.plain(engine), try level.deltas.plain(engine)))
     }
     var result: [[PixelBox]] = []
     for (image, size) in sizes.enumerated() {
@@ -81,13 +78,13 @@ struct ProposalOutputs {
     _ pass: Pass
   ) throws(ScrlError) -> Double {
     let cells = logits.shape[2] * logits.shape[3]
-    let places = entries.map { image, target in
+    var wanted = ElementTargets()
+    for (image, target) in entries {
       let (cell, a) = target.anchor.quotientAndRemainder(dividingBy: anchors.perCell)
-      return (image * anchors.perCell + a) * cells + cell
+      wanted.append(
+        (image * anchors.perCell + a) * cells + cell, target.deltas == nil ? 0 : 1)
     }
-    return try pass.sigmoidCrossEntropy(
-      logits, indices: places, targets: entries.map { $0.target.deltas == nil ? 0 : 1 },
-      divisor: divisor)
+    return try pass.sigmoidCrossEntropyLoss(logits, wanted, divisor: divisor)
   }
 
   private func boxLoss(
@@ -95,17 +92,14 @@ struct ProposalOutputs {
     _ pass: Pass
   ) throws(ScrlError) -> Double {
     let cells = deltas.shape[2] * deltas.shape[3]
-    var (places, values): ([Int], [Float]) = ([], [])
+    var wanted = ElementTargets()
     for (image, target) in entries {
-      guard let wanted = target.deltas else { continue }
+      guard let move = target.deltas else { continue }
       let (cell, a) = target.anchor.quotientAndRemainder(dividingBy: anchors.perCell)
       for i in 0..<4 {
-        places.append(((image * anchors.perCell + a) * 4 + i) * cells + cell)
-        values.append(wanted[i])
+        wanted.append(((image * anchors.perCell + a) * 4 + i) * cells + cell, move[i])
       }
     }
-    guard !places.isEmpty else { return 0 }
-    return try pass.smoothL1(
-      deltas, indices: places, targets: values, beta: options.smoothL1Beta, divisor: divisor)
+    return try pass.smoothL1Loss(deltas, wanted, beta: options.smoothL1Beta, divisor: divisor)
   }
 }

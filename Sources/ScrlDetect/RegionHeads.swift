@@ -19,15 +19,15 @@ struct BoxHead: Module {
     let inputs = options.pyramidWidth * options.boxCells * options.boxCells
     let width = options.boxHeadWidth
     fc1 = try Linear(
-      name: "fc1", inputs: inputs, outputs: width, drawing: .lecun(inputs: inputs), &source)
+      name: "fc1", inputs: inputs, outputs: width, bias: true, initial: .xavier, &source)
     fc2 = try Linear(
-      name: "fc2", inputs: width, outputs: width, drawing: .lecun(inputs: width), &source)
+      name: "fc2", inputs: width, outputs: width, bias: true, initial: .xavier, &source)
     scores = try Linear(
-      name: "scores", inputs: width, outputs: classes + 1, drawing: .normal(deviation: 0.01),
-      &source)
+      name: "scores", inputs: width, outputs: classes + 1, bias: true,
+      initial: .normal(deviation: 0.01), &source)
     deltas = try Linear(
-      name: "deltas", inputs: width, outputs: 4 * classes, drawing: .normal(deviation: 0.001),
-      &source)
+      name: "deltas", inputs: width, outputs: 4 * classes, bias: true,
+      initial: .normal(deviation: 0.001), &source)
   }
 
   /// regions (K,C,P,P) → logits (K,F+1), deltas (K,4F)
@@ -35,7 +35,7 @@ struct BoxHead: Module {
     _ regions: Activation, _ pass: Pass
   ) throws(ScrlError) -> (scores: Activation, deltas: Activation) {
     var x = try pass.flatten(regions)
-    for layer in [fc1, fc2] { x = try pass.relu(try layer.forward(x, pass)) }
+    for layer in [fc1, fc2] { x = try layer.forward(x, relu: true, pass) }
     return (try scores.forward(x, pass), try deltas.forward(x, pass))
   }
 
@@ -61,15 +61,14 @@ struct MaskHead: Module {
       convolutions.append(
         try BiasedConvolution(
           name: "conv\(place)", inputs: place == 1 ? options.pyramidWidth : width,
-          outputs: width, kernel: 3, drawing: .he(outputs: width, kernel: 3), &source))
+          outputs: width, kernel: 3, padding: 1, initial: .msra, &source))
     }
     self.convolutions = convolutions
     upsample = try TransposedConvolution(
-      name: "upsample", inputs: width, outputs: width, drawing: .he(outputs: width, kernel: 2),
-      &source)
+      name: "upsample", inputs: width, outputs: width, initial: .msra, &source)
     predictor = try BiasedConvolution(
       name: "predictor", inputs: width, outputs: classes, kernel: 1,
-      drawing: .normal(deviation: 0.001), &source)
+      initial: .normal(deviation: 0.001), &source)
   }
 
   /// regions (K,C,P,P) → logits (K,F,2P,2P), of each class its own mask

@@ -19,3 +19,17 @@ extension DetectionNetwork {
       try options.pooling(cells))
   }
 }
+
+extension DetectionOptions {
+  /// As Detectron2's ROIAlignV2, of P2…P5.
+  fileprivate func pooling(_ cells: Int) throws(ScrlError) -> [RoIAlignOptions] {
+    var levels: [RoIAlignOptions] = []
+    for stride in strides.prefix(DetectionOptions.pooledLevels) {
+      levels.append(
+        try RoIAlignOptions(
+          outputHeight: cells, outputWidth: cells, spatialScale: 1 / Float(stride),
+          samplingRatio: 0, aligned: true))
+    }
+    return levels
+  }
+}

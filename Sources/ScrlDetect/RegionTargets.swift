@@ -29,13 +29,13 @@ func regions(
     + negatives.map { Region(image: image, box: boxes[$0], truth: nil) }
 }
 
-/// The masks (K,S,S) of regions, 0 or 1; every region's truth has a mask.
+/// The masks (S,S) of each region, 0 or 1; every region's truth has a mask.
 func maskTargets(
   _ regions: [Region], _ targets: [ImageTargets], side: Int, _ workers: Workers
-) -> [Float] {
+) -> [[Float]] {
   // Regions of one object read the same decoded picture: one object at a time.
   let objects = Dictionary(grouping: regions.indices) { [regions[$0].image, regions[$0].truth ?? 0] }
-  var values = [Float](repeating: 0, count: regions.count * side * side)
+  var values = [[Float]](repeating: [], count: regions.count)
   values.withUnsafeMutableBufferPointer { values in
     let values = values
     for (object, members) in objects {
@@ -43,11 +43,8 @@ func maskTargets(
       mask.decode().withUnsafeBufferPointer { picture in
         workers.run(members.count) { member in
           let region = members[member]
-          let target = maskTarget(
+          values[region] = maskTarget(
             picture, height: mask.height, width: mask.width, box: regions[region].box, side: side)
-          for (i, isSet) in target.enumerated() where isSet {
-            values[region * side * side + i] = 1
-          }
         }
       }
     }

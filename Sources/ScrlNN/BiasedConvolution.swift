@@ -1,4 +1,4 @@
-// A convolution with a bias and, where wanted, a ReLU: where no BatchNorm follows.
+// The convolution layer with a bias, and the ReLU that may follow: where there is no BatchNorm.
 
 import ScrlAutograd
 import ScrlBase
@@ -9,16 +9,17 @@ package struct BiasedConvolution: Module {
   package let weight: Parameter  // (O,I,h,w)
   package let bias: Parameter  // (O)
 
-  /// Keeps extents: stride 1, padding for an odd kernel. The bias starts at zero.
   package init(
-    name: String, inputs: Int, outputs: Int, kernel: Int,
-    drawing weights: WeightSource.Distribution, _ source: inout WeightSource
+    name: String, inputs: Int, outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0,
+    initial: Initial = .standard, _ source: inout WeightSource
   ) throws(ScrlError) {
     geometry = try ConvolutionGeometry(
-      inputs: inputs, outputs: outputs, kernel: kernel, stride: 1, padding: kernel / 2)
+      inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, padding: padding)
+    let shape = geometry.weightShape
     weight = try source.parameter(
-      name + ".weight", .convolutionWeight(geometry), geometry.weightShape, weights)
-    bias = try source.parameter(name + ".bias", .linearBias, [outputs], .constant(0))
+      name + ".weight", .convolutionWeight(geometry), shape, initial.weight(shape))
+    bias = try source.parameter(
+      name + ".bias", .convolutionBias, [outputs], initial.bias(shape))
   }
 
   package func forward(

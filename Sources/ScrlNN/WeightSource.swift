@@ -9,20 +9,10 @@ import ScrlTensor
 
 package struct WeightSource {
   /// How the values of one parameter are drawn.
-  package enum Distribution: Sendable {
+  enum Distribution {
     case constant(Float)
     case normal(deviation: Double)
     case uniform(bound: Double)
-
-    /// He et al. 2015: what a ReLU follows keeps its variance on the way back.
-    package static func he(outputs: Int, kernel: Int) -> Distribution {
-      .normal(deviation: (2 / Double(outputs * kernel * kernel)).squareRoot())
-    }
-
-    /// Uniform with variance 1 / I: what no ReLU follows keeps its variance.
-    package static func lecun(inputs: Int) -> Distribution {
-      .uniform(bound: (3 / Double(inputs)).squareRoot())
-    }
   }
 
   package let engine: any Engine
@@ -50,7 +40,7 @@ package struct WeightSource {
     index = 0
   }
 
-  package mutating func parameter(
+  mutating func parameter(
     _ name: String, _ role: Parameter.Role, _ shape: [Int], _ distribution: Distribution
   ) throws(ScrlError) -> Parameter {
     let values = try Tensor(uninitialized: shape)
