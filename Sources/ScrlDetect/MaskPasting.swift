@@ -33,7 +33,7 @@ func pastedMask(
     }
   }
   runs.extend(to: height * width)
-  return try RunLengths(counts: runs.counts, height: height, width: width)
+  return try RunLengths(uncompressed: runs.counts, height: height, width: width)
 }
 
 /// Those that a value can reach, and one more on each side.
@@ -60,7 +60,7 @@ private struct Neighbours {
 
 /// Runs of equal pixels in COCO's order, zeros first.
 private struct Runs {
-  private(set) var counts: [UInt32] = [0]
+  private(set) var counts = [0]
   private var total = 0
 
   mutating func append(_ isSet: Bool) {
@@ -73,7 +73,7 @@ private struct Runs {
   mutating func extend(to place: Int) {
     guard place > total else { return }
     if counts.count % 2 == 0 { counts.append(0) }
-    counts[counts.count - 1] += UInt32(place - total)
+    counts[counts.count - 1] += place - total
     total = place
   }
 }
