@@ -52,10 +52,11 @@ struct CocoCells {
   private mutating func sortByScore(_ detections: [CocoDetection], _ workers: Workers) {
     let cells = self.cells
     detectionOrder.withUnsafeMutableBufferPointer { order in
-      nonisolated(unsafe) let order = order
+      let order = order
       workers.ranges(cells.count, grain: 64) { range in
         for cell in cells[range] where cell.detections.count > 1 {
-          order[cell.detections].sort { a, b in
+          var part = UnsafeMutableBufferPointer(rebasing: order[cell.detections])
+          part.sort { a, b in
             let (left, right) = (detections[a].score, detections[b].score)
             return left == right ? a < b : left > right
           }

@@ -98,7 +98,8 @@ private func checkMaskSizes(
     }
     guard known == (mask.height, mask.width) else {
       throw ScrlError(
-        .data, "coco: image \(image) has masks of \(known.height)×\(known.width) and "
+        .data,
+        "coco: image \(image) has masks of \(known.height)×\(known.width) and "
           + "\(mask.height)×\(mask.width) pixels · expected one size")
     }
   }

@@ -199,7 +199,7 @@ package struct CocoAnnotations: Sendable {
 
 /// Reads one entry's fields. What is wrong with a value's kind is kept as the entry's first reason,
 /// and the value is passed over; only broken grammar throws.
-private struct FieldReader {
+struct FieldReader {
   private(set) var reason: String?
 
   mutating func reject(_ reason: String) { self.reason = self.reason ?? reason }
@@ -308,7 +308,7 @@ private struct FieldReader {
 }
 
 /// The numbers of an array; nil, and the value passed over, when it is anything else.
-private func numbers(_ reader: inout JSONReader) throws(ScrlError) -> [Double]? {
+func numbers(_ reader: inout JSONReader) throws(ScrlError) -> [Double]? {
   guard try reader.kind() == .array else {
     try reader.skip()
     return nil
