@@ -24,7 +24,8 @@ extension DetectionNetwork {
       original.allSatisfy({ (1...1 << 16).contains($0.height) && (1...1 << 16).contains($0.width) })
     else {
       throw ScrlError(
-        .argument, "detector: got original sizes \(original) · expected \(sizes.count) of 1...65536")
+        .argument, "detector: got original sizes \(original) · expected \(sizes.count) of 1...65536"
+      )
     }
     let pass = Pass(engine: engine, mode: .inference)
     let each = max(1, min(mostImages, mostPixels / (images.shape[2] * images.shape[3])))
