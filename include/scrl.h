@@ -935,7 +935,7 @@ scrl_status scrl_detector_class_count(scrl_detector *detector, size_t *count);
 /**
  * The name of class `id` and its COCO category id.
  * @param name         may be NULL; "" where the dataset had none. Text valid for ever.
- * @param category_id  may be NULL; id + 1 where the dataset had none.
+ * @param category_id  may be NULL; where the dataset had none, the first free one from 1.
  * Since 0.1.
  */
 scrl_status scrl_detector_class_at(scrl_detector *detector, size_t id, const char **name,
@@ -975,6 +975,27 @@ scrl_status scrl_detections_at(const scrl_detections *detections, size_t index,
 
 /** Frees detections. Since 0.1. */
 void scrl_detections_free(scrl_detections *detections);
+
+/** Hears how far a measurement is: images done, images in all. Non-zero stops it. */
+typedef int32_t (*scrl_measure_fn)(size_t done, size_t total, void *user);
+
+/**
+ * Looks at every image of a dataset and compares what it finds with the dataset's boxes: COCO's
+ * metrics, as scrl_coco_evaluate() computes them; areas are those of the boxes for `boxes`, of the
+ * masks for `masks`. Boxes without a class are no objects; difficult ones are. What a class is
+ * called does not matter: label k of the detector is class k of the dataset.
+ * @param results   path of a COCO results file to be written, whole or not at all; NULL: none. Image
+ *                  ids are those of scrl_dataset_write_coco(), category ids the detector's.
+ * @param progress  may be NULL; called on the calling thread.
+ * @param boxes     may be NULL.
+ * @param masks     NULL: masks are not measured. Else every object of the dataset needs one.
+ * @return SCRL_OK, SCRL_E_DATA for a dataset without objects, or where a mask is missing;
+ *         SCRL_E_STATE for masks of a detector with detect.kind=faster; SCRL_E_CANCELLED,
+ *         SCRL_E_IO, SCRL_E_DIVERGED, SCRL_E_MEMORY. Since 0.1.
+ */
+scrl_status scrl_detector_measure(scrl_detector *detector, const scrl_dataset *dataset,
+                                  const char *results, scrl_measure_fn progress, void *user,
+                                  scrl_coco_metrics *boxes, scrl_coco_metrics *masks);
 
 /** The number of weights and running statistics. Since 0.1. */
 scrl_status scrl_detector_parameter_count(scrl_detector *detector, size_t *count);

@@ -80,14 +80,20 @@ private func copied(
 }
 
 extension scrl_coco_metrics {
-  fileprivate init(_ made: CocoComparison) {
+  /// The twelve figures; the counts are the caller's.
+  init(_ metrics: CocoMetrics) {
     self.init()
-    categories = Int32(clamping: made.categories.count)
-    let figures = made.metrics.figures.values
+    categories = Int32(clamping: metrics.categories)
+    let figures = metrics.figures.values
     (ap, ap50, ap75) = (figures[0], figures[1], figures[2])
     (ap_small, ap_medium, ap_large) = (figures[3], figures[4], figures[5])
     (ar1, ar10, ar100) = (figures[6], figures[7], figures[8])
     (ar_small, ar_medium, ar_large) = (figures[9], figures[10], figures[11])
+  }
+
+  fileprivate init(_ made: CocoComparison) {
+    self.init(made.metrics)
+    categories = Int32(clamping: made.categories.count)
     images = UInt64(made.images)
     for category in made.categories {
       objects += UInt64(category.objects)

@@ -6,22 +6,28 @@ import ScrlStore
 package struct DetectorClasses: Equatable, Sendable {
   package let count: Int
   private let names: [String]  // may be shorter
-  private let ids: [Int32]  // −1: none; may be shorter
+  private let ids: [Int]  // COCO's category ids
 
+  /// - Parameter ids: −1 where there is none, may be shorter; such a class gets the first free one
+  ///   from 1, as it does where a dataset is written as a COCO file.
   package init(count: Int, names: [String] = [], ids: [Int32] = []) {
     self.count = count
     self.names = Array(names.prefix(count))
-    self.ids = Array(ids.prefix(count))
+    let known = ids.prefix(count).map { Int($0) }
+    var taken = Set(known)
+    var free = 0
+    self.ids = (0..<count).map { label in
+      if label < known.count, known[label] >= 0 { return known[label] }
+      repeat { free += 1 } while !taken.insert(free).inserted
+      return free
+    }
   }
 
   package func name(of label: Int) -> String {
     names.indices.contains(label) ? names[label] : ""
   }
 
-  /// COCO's category id: the dataset's, else counted from 1.
-  package func categoryID(of label: Int) -> Int {
-    ids.indices.contains(label) && ids[label] >= 0 ? Int(ids[label]) : label + 1
-  }
+  package func categoryID(of label: Int) -> Int { ids[label] }
 }
 
 extension DetectorClasses {

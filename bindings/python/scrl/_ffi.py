@@ -153,6 +153,7 @@ scrl_walk_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_size_t, c_void_p)
 scrl_step_fn = CFUNCTYPE(c_int32, POINTER(scrl_step_report), c_void_p)
 scrl_linear_fn = CFUNCTYPE(
     c_int32, c_size_t, c_size_t, c_size_t, c_size_t, c_double, c_void_p)
+scrl_measure_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_void_p)
 scrl_detector_fn = CFUNCTYPE(c_int32, POINTER(scrl_detector_report), c_void_p)
 
 
@@ -338,6 +339,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_detections_count": (status, [detections_p, size_p]),
     "scrl_detections_at": (status, [detections_p, c_size_t, POINTER(scrl_detection)]),
     "scrl_detections_free": (None, [detections_p]),
+    "scrl_detector_measure": (
+        status, [detector_p, dataset_p, c_char_p, scrl_measure_fn, c_void_p,
+                 POINTER(scrl_coco_metrics), POINTER(scrl_coco_metrics)]),
     "scrl_detector_parameter_count": (status, [detector_p, size_p]),
     "scrl_detector_parameter_at": (status, [detector_p, c_size_t, info_p]),
     "scrl_detector_parameter_read": (status, [detector_p, c_char_p, floats, c_size_t]),

@@ -154,7 +154,7 @@ class Detector(_ffi.Handle):
 
     @property
     def category_ids(self) -> List[int]:
-        """COCO's category ids, by label; label + 1 where the dataset had none."""
+        """COCO's category ids, by label; the first free one from 1 where the dataset had none."""
         count = _ffi.read_size(lib.scrl_detector_class_count, self._handle)
         return [self._class_at(number)[1] for number in range(count)]
 
