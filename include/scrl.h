@@ -14,7 +14,8 @@
  *   - Option and report structs begin with struct_size: set it to sizeof the struct before the
  *     call. It lets the struct grow without breaking compiled programs.
  *   - One handle may be used from several threads; its calls then run one after another. Handles
- *     are independent. Only scrl_trainer_cancel() overtakes a running call.
+ *     are independent. Only scrl_trainer_cancel() and scrl_detector_cancel() overtake a running
+ *     call.
  *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
  *     (and _free only forgets them). New handles work in the child.
  *   - Text is UTF-8, and so are paths; only scrl_writer_add_file() and _add_folder() take any bytes
@@ -99,7 +100,7 @@ typedef struct scrl_config scrl_config;
 typedef struct scrl_config_key {
   uint32_t struct_size;
   const char *name;    /* "train.batch" */
-  const char *type;    /* "integer", "real", "boolean", "choice", "pair" or "text" */
+  const char *type;    /* "integer", "real", "boolean", "choice", "pair", "list" or "text" */
   const char *range;   /* "1 … 1048576", or the choices separated by " | " */
   const char *preset;  /* the value in the default preset, as text */
   const char *meaning; /* one line */
@@ -1008,6 +1009,282 @@ scrl_status scrl_evaluate_health(scrl_model *model, const scrl_dataset *dataset,
  */
 scrl_status scrl_evaluate_health_on(const scrl_tensor *features, const scrl_tensor *partners,
                                     scrl_health_report *report);
+
+/* ------------------------------------------------------------- COCO metrics */
+
+/** What is laid over each other to decide whether a detection has found an object. Since 0.1. */
+enum { SCRL_COCO_BBOX = 0, SCRL_COCO_SEGM = 1 };
+
+/**
+ * Receives a text once, on the calling thread.
+ * @param text  UTF-8, byte_count bytes and a NUL; only during the call.
+ */
+typedef void (*scrl_text_fn)(const char *text, size_t byte_count, void *user);
+
+/** How scrl_coco_evaluate() goes. Zeroes are good defaults. Since 0.1. */
+typedef struct scrl_coco_metrics_options {
+  uint32_t struct_size;
+  int32_t leave_out; /* 0: the first entry that cannot be used is SCRL_E_DATA; 1: such entries are
+                        left out, counted, and listed in the details */
+  int32_t curves;    /* 1: the details hold every class's precision over recall */
+  int32_t threads;   /* 1 … 256; 0: as many as CPUs. No result depends on it */
+  scrl_text_fn details; /* may be NULL; receives the result as JSON */
+  void *user;        /* handed to it */
+} scrl_coco_metrics_options;
+
+/** COCO's twelve figures, shares in 0 … 1; −1: there is no object to find. Since 0.1. */
+typedef struct scrl_coco_metrics {
+  uint32_t struct_size;
+  int32_t categories;   /* of the ground truth */
+  double ap;            /* mean over overlaps 0.50, 0.55, … 0.95 */
+  double ap50;          /* at overlap 0.50 */
+  double ap75;
+  double ap_small;      /* objects of up to 32² pixels */
+  double ap_medium;     /* 32² … 96² */
+  double ap_large;
+  double ar1;           /* recall, mean over the overlaps, with one detection an image and class */
+  double ar10;
+  double ar100;
+  double ar_small;
+  double ar_medium;
+  double ar_large;
+  uint64_t images;
+  uint64_t objects;     /* without crowds */
+  uint64_t crowds;
+  uint64_t detections;  /* used; of an image and class the best 100 count */
+  uint64_t left_out_truths;     /* images, categories and annotations left out */
+  uint64_t left_out_detections;
+} scrl_coco_metrics;
+
+/**
+ * COCO's detection metrics, as pycocotools computes them: average precision and recall over ten
+ * overlaps, by size, with 1, 10 and 100 detections an image and class; crowd regions neither for
+ * nor against. Equal scores keep their order; ties between images go by image id.
+ *
+ * Cannot be used: an entry that is not well formed or repeats an id; an annotation or detection of
+ * an image or category that the ground truth lacks, with numbers that are not finite (Python's NaN
+ * and Infinity are read), without what the kind needs, or with a mask that is none or of another
+ * size than its image. As in pycocotools the first detection decides: with a bbox areas are those
+ * of the boxes, also for SCRL_COCO_SEGM, and a box stands in for a missing segmentation; without
+ * one, areas and boxes are the masks'.
+ *
+ * The details are one JSON object: the figures as AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100,
+ * ARs, ARm, ARl; kind, images, objects, crowds, detections; thresholds (10), recalls (101);
+ * left_out: a list of {list, entry, reason}; notes: texts; categories: a list by id of {id, name,
+ * objects, crowds, detections, the figures, and with curves precision: 10 lists of 101}.
+ *
+ * @param ground_truth        COCO annotations: an object with images, categories, annotations.
+ * @param ground_truth_bytes  of that text; no NUL is needed.
+ * @param detections          a COCO results list: objects with image_id, category_id, score, and
+ *                            bbox (x, y, width, height) or segmentation. It may be empty.
+ * @param kind                SCRL_COCO_BBOX or SCRL_COCO_SEGM.
+ * @param options             may be NULL.
+ * @param metrics             may be NULL.
+ * @return SCRL_OK; SCRL_E_FORMAT for text that is no JSON (with line and column) or no COCO file;
+ *         SCRL_E_DATA naming the entry that cannot be used; SCRL_E_ARGUMENT. Any thread. Since 0.1.
+ */
+scrl_status scrl_coco_evaluate(const char *ground_truth, size_t ground_truth_bytes,
+                               const char *detections, size_t detection_bytes, int32_t kind,
+                               const scrl_coco_metrics_options *options,
+                               scrl_coco_metrics *metrics);
+/* ----------------------------------------------------------------- detector */
+
+/**
+ * Object detection and instance segmentation on our backbones: Faster R-CNN and Mask R-CNN with a
+ * feature pyramid (Ren et al. 2015, Lin et al. 2017, He et al. 2017), with Detectron2's definitions.
+ * The options are the config's detect.* keys, with model.*, seed, threads, compute.*, loader.* and
+ * checkpoint.*; the presets "detect-small" (pictures of some 160 pixels, few cores) and "detect-1x"
+ * (Detectron2's mask_rcnn_R_50_FPN_1x) are where to start.
+ *
+ * Weights are named encoder.* (torchvision's ResNet), fpn.*, rpn.*, box_head.*, box_predictor.*,
+ * mask_head.*.
+ */
+typedef struct scrl_detector scrl_detector;
+
+/** What one training step of a detector did. Losses are those of this step's images. Since 0.1. */
+typedef struct scrl_detector_report {
+  uint32_t struct_size;
+  int32_t did_step;      /* 0: no image could be used, nothing changed but the step's number */
+  uint64_t step;         /* steps done, this one included */
+  uint64_t total_steps;  /* steps of the whole schedule */
+  uint64_t epoch;        /* of this step's first sample, from 0 */
+  double loss;           /* the sum of the five below */
+  double rpn_objectness; /* proposals: object or not */
+  double rpn_box;        /* proposals: where */
+  double classification; /* regions: which class */
+  double box;            /* regions: where */
+  double mask;           /* regions: which pixels; 0 with detect.kind=faster */
+  double learning_rate;  /* as used in this step */
+  double gradient_norm;  /* over all weights that are trained, before detect.clip */
+  uint64_t boxes;        /* annotated boxes in this step's images */
+  uint64_t skipped;      /* images of this step that were unreadable */
+  double seconds;        /* duration of the step, waiting for data included */
+  double wait_seconds;   /* of it, waiting for data */
+} scrl_detector_report;
+
+/**
+ * A detector to train on a dataset with boxes. Learnt from are boxes with a class that are neither
+ * crowds nor marked difficult; images without one are left out.
+ * @param weights     a checkpoint to start from: one of pretraining (its online backbone is taken;
+ *                    model.arch and model.stem must be its own), or a detector's (all weights that
+ *                    have the same shapes). NULL: fresh weights drawn from the seed.
+ * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
+ *                    folder that already holds a run is refused: use scrl_detector_resume().
+ * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_FORMAT; SCRL_E_DATA for a dataset without boxes
+ *         to learn from, with more classes than detect.classes, or without any mask for
+ *         detect.kind=mask; SCRL_E_MEMORY. Since 0.1.
+ */
+scrl_status scrl_detector_new(const scrl_config *config, const scrl_dataset *dataset,
+                              const char *weights, const char *run_folder,
+                              scrl_detector **detector);
+
+/**
+ * Goes on where a training stopped; every later byte is as if it had not.
+ * @param path     a run folder (its newest whole checkpoint is taken) or a checkpoint file.
+ * @param dataset  may be NULL: the file named in the checkpoint is opened.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT, SCRL_E_DATA when images or boxes are other ones.
+ * Since 0.1.
+ */
+scrl_status scrl_detector_resume(const char *path, const scrl_dataset *dataset,
+                                 scrl_detector **detector);
+
+/**
+ * The detector of a checkpoint, for inference: a file, or a run folder whose newest whole one is
+ * taken. It cannot be trained.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT. Since 0.1.
+ */
+scrl_status scrl_detector_load(const char *path, scrl_detector **detector);
+
+/**
+ * Runs one optimisation step on the dataset's next batch.
+ * @param report  may be NULL.
+ * @return SCRL_OK, SCRL_E_DIVERGED (the weights are those of before the step), SCRL_E_STATE for a
+ *         detector that was loaded, or after the last step. Since 0.1.
+ */
+scrl_status scrl_detector_step(scrl_detector *detector, scrl_detector_report *report);
+
+/** Hears of every step of scrl_detector_run(). Non-zero stops it after this step. */
+typedef int32_t (*scrl_detector_fn)(const scrl_detector_report *report, void *user);
+
+/**
+ * Trains, writes metrics and checkpoints into the run folder, and saves at the end or when stopped.
+ * @param steps     at most so many steps now; 0: to the end of the schedule.
+ * @param callback  may be NULL; called on the calling thread.
+ * @return SCRL_OK at the end, SCRL_E_CANCELLED when stopped (all is saved), SCRL_E_DIVERGED (the
+ *         last good checkpoint is kept), SCRL_E_IO, SCRL_E_STATE for a detector that was loaded.
+ *         Since 0.1.
+ */
+scrl_status scrl_detector_run(scrl_detector *detector, uint64_t steps, scrl_detector_fn callback,
+                              void *user);
+
+/** Asks a running scrl_detector_run() to stop after its step. Any thread, any time. Since 0.1. */
+scrl_status scrl_detector_cancel(scrl_detector *detector);
+
+/**
+ * Saves a checkpoint at `path`, whole or not at all; of a training detector one that
+ * scrl_detector_resume() can go on from. Since 0.1.
+ */
+scrl_status scrl_detector_save(scrl_detector *detector, const char *path);
+
+/** Steps done and steps of the whole schedule, 0 and 0 of a loaded detector; either may be NULL.
+    Since 0.1. */
+scrl_status scrl_detector_progress(scrl_detector *detector, uint64_t *step, uint64_t *total);
+
+/** A copy of the detector's config, detect.classes settled; the caller frees it. Since 0.1. */
+scrl_status scrl_detector_config(scrl_detector *detector, scrl_config **config);
+
+/** The number of classes. Since 0.1. */
+scrl_status scrl_detector_class_count(scrl_detector *detector, size_t *count);
+
+/**
+ * The name of class `id` and its COCO category id.
+ * @param name         may be NULL; "" where the dataset had none. Text valid for ever.
+ * @param category_id  may be NULL; where the dataset had none, the first free one from 1.
+ * Since 0.1.
+ */
+scrl_status scrl_detector_class_at(scrl_detector *detector, size_t id, const char **name,
+                                   int64_t *category_id);
+
+/** What was seen in one picture. */
+typedef struct scrl_detections scrl_detections;
+
+/** One thing that was seen. Since 0.1. */
+typedef struct scrl_detection {
+  uint32_t struct_size;
+  int32_t label;    /* class, from 0 */
+  float score;      /* 0 … 1 */
+  float box[4];     /* x0, y0, x1, y1 in pixels of the picture */
+  const char *mask; /* COCO compressed RLE text of the picture's size, valid until the detections
+                       are freed; NULL with detect.kind=faster */
+} scrl_detection;
+
+/**
+ * Looks at a picture. It is scaled to detect.test_size; boxes and masks are in its own pixels.
+ * Classes score detect.score_threshold or more; the highest score comes first.
+ * @param pixels      height rows of width × 3 bytes (R, G, B).
+ * @param row_stride  bytes from row to row; 0: width × 3.
+ * @param detections  the caller frees them.
+ * @return SCRL_OK, SCRL_E_ARGUMENT, SCRL_E_DIVERGED for weights that are not finite, SCRL_E_MEMORY.
+ * Since 0.1.
+ */
+scrl_status scrl_detector_predict(scrl_detector *detector, const uint8_t *pixels, size_t height,
+                                  size_t width, size_t row_stride, scrl_detections **detections);
+
+/** The number of detections. Since 0.1. */
+scrl_status scrl_detections_count(const scrl_detections *detections, size_t *count);
+
+/** Detection `index`, 0 the one with the highest score. Since 0.1. */
+scrl_status scrl_detections_at(const scrl_detections *detections, size_t index,
+                               scrl_detection *detection);
+
+/** Frees detections. Since 0.1. */
+void scrl_detections_free(scrl_detections *detections);
+
+/** Hears how far a measurement is: images done, images in all. Non-zero stops it. */
+typedef int32_t (*scrl_measure_fn)(size_t done, size_t total, void *user);
+
+/**
+ * Looks at every image of a dataset and compares what it finds with the dataset's boxes: COCO's
+ * metrics, as scrl_coco_evaluate() computes them; areas are those of the boxes for `boxes`, of the
+ * masks for `masks`. Boxes without a class are no objects; difficult ones are. What a class is
+ * called does not matter: label k of the detector is class k of the dataset.
+ * @param results   path of a COCO results file to be written, whole or not at all; NULL: none. Image
+ *                  ids are those of scrl_dataset_write_coco(), category ids the detector's.
+ * @param progress  may be NULL; called on the calling thread.
+ * @param boxes     may be NULL.
+ * @param masks     NULL: masks are not measured. Else every object of the dataset needs one.
+ * @return SCRL_OK, SCRL_E_DATA for a dataset without objects, or where a mask is missing;
+ *         SCRL_E_STATE for masks of a detector with detect.kind=faster; SCRL_E_CANCELLED,
+ *         SCRL_E_IO, SCRL_E_DIVERGED, SCRL_E_MEMORY. Since 0.1.
+ */
+scrl_status scrl_detector_measure(scrl_detector *detector, const scrl_dataset *dataset,
+                                  const char *results, scrl_measure_fn progress, void *user,
+                                  scrl_coco_metrics *boxes, scrl_coco_metrics *masks);
+
+/** The number of weights and running statistics. Since 0.1. */
+scrl_status scrl_detector_parameter_count(scrl_detector *detector, size_t *count);
+
+/** Describes parameter `index`. Since 0.1. */
+scrl_status scrl_detector_parameter_at(scrl_detector *detector, size_t index,
+                                       scrl_parameter_info *info);
+
+/**
+ * Copies a parameter out; `count` must be its element count.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name, SCRL_E_SHAPE for another count. Since 0.1.
+ */
+scrl_status scrl_detector_parameter_read(scrl_detector *detector, const char *name, float *values,
+                                         size_t count);
+
+/**
+ * Copies a parameter in; values must be finite.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name or values that are not finite,
+ *         SCRL_E_SHAPE for another count. Since 0.1.
+ */
+scrl_status scrl_detector_parameter_write(scrl_detector *detector, const char *name,
+                                          const float *values, size_t count);
+
+/** Frees a detector; its threads have ended when this returns. Saves nothing. Since 0.1. */
+void scrl_detector_free(scrl_detector *detector);
 
 /* -------------------------------------------------------------------- bench */
 

@@ -26,3 +26,25 @@ func normalise(
     }
   }
 }
+
+/// (H,W,3) bytes into the corner of planes of their own: three planes of `planeStride` floats, rows
+/// of `rowStride`.
+func normalise(
+  _ pixels: [UInt8], height: Int, width: Int, rowStride: Int, planeStride: Int,
+  into target: UnsafeMutablePointer<Float>
+) {
+  normalised.withUnsafeBufferPointer { table in
+    pixels.withUnsafeBufferPointer { pixels in
+      for row in 0..<height {
+        let line = target + row &* rowStride
+        for column in 0..<width {
+          let pixel = 3 &* (row &* width &+ column)
+          for channel in 0..<3 {
+            line[channel &* planeStride &+ column] =
+              table[256 &* channel &+ Int(pixels[pixel &+ channel])]
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,7 +1,7 @@
-// Bicubic resize of a crop, byte for byte what Pillow's crop(…).resize(…, BICUBIC) gives: a pass
-// along each axis, each rounded and clipped to bytes. The rows come first, unless the height
-// loses more than twice as many pixels as the width: Pillow 13's rule (older ones: always rows).
-// Not here: other filters, other channel counts.
+// Resize of a crop, byte for byte what Pillow's crop(…).resize(…, BICUBIC or BILINEAR) gives: a pass
+// along each axis, each rounded and clipped to bytes. The rows come first, unless the height loses
+// more than twice as many pixels as the width: Pillow 13's rule (older ones: always rows).
+// Not here: other channel counts.
 
 private let blockRows = 32
 private let pixelBlockBytes = blockRows * 3  // three blocks of the inner loop

@@ -1,5 +1,16 @@
-// One axis of Pillow's bicubic resize: which source cells each output cell sums, and with what
-// whole-number weights. The kernel is Keys' cubic with a = −1/2, stretched by the shrink factor.
+// One axis of Pillow's resize: which source cells each output cell sums, and with what whole-number
+// weights. The kernel is Keys' cubic with a = −1/2 or a triangle, stretched by the shrink factor.
+
+package enum ResampleFilter: Sendable {
+  case bicubic, bilinear
+
+  /// Source cells to each side that a kernel of stretch 1 reaches.
+  var reach: Double { self == .bicubic ? 2 : 1 }
+
+  func weight(at position: Double) -> Double {
+    self == .bicubic ? cubicKernel(position) : max(0, 1 - abs(position))
+  }
+}
 
 package struct ResampleAxis {
   /// Weights are multiples of 2⁻²²: 32 bits less 8 for the pixel and 2 for overshoot.
@@ -12,19 +23,21 @@ package struct ResampleAxis {
   private(set) var weights: [Int32] = []  // (outputs, taps)
   private(set) var span = 0..<0  // source cells that any output cell needs
   private var bounds: [Range<Int>] = []
-  private var cubic: [Double] = []
+  private var kernel: [Double] = []
 
   init() {}
 
-  package init(from source: Int, to target: Int) {
-    rebuild(from: source, to: target, window: 0..<target)
+  package init(from source: Int, to target: Int, _ filter: ResampleFilter = .bicubic) {
+    rebuild(from: source, to: target, window: 0..<target, filter)
   }
 
   /// `source` cells become `target`; only the window of the target is computed. All counts ≥ 1.
-  mutating func rebuild(from source: Int, to target: Int, window: Range<Int>) {
+  mutating func rebuild(
+    from source: Int, to target: Int, window: Range<Int>, _ filter: ResampleFilter = .bicubic
+  ) {
     let scale = Double(source) / Double(target)
     let stretch = max(scale, 1)
-    let support = 2 * stretch
+    let support = filter.reach * stretch
     shrinkage = source - target
     outputs = window.count
     taps = 0
@@ -42,23 +55,26 @@ package struct ResampleAxis {
       let start = min(cells.lowerBound, source - taps)
       starts.append(start)
       for _ in start..<cells.lowerBound { weights.append(0) }
-      appendWeights(cells, center: (Double(output) + 0.5) * scale, stretch: stretch)
+      appendWeights(
+        cells, center: (Double(output) + 0.5) * scale, stretch: stretch, filter)
       for _ in cells.upperBound..<start + taps { weights.append(0) }
     }
     span = (starts.first ?? 0)..<(starts.last ?? 0) + taps
   }
 
-  private mutating func appendWeights(_ cells: Range<Int>, center: Double, stretch: Double) {
-    cubic.removeAll(keepingCapacity: true)
+  private mutating func appendWeights(
+    _ cells: Range<Int>, center: Double, stretch: Double, _ filter: ResampleFilter
+  ) {
+    kernel.removeAll(keepingCapacity: true)
     var total = 0.0
     let shrink = 1 / stretch
     for cell in cells {
-      let weight = cubicKernel((Double(cell) - center + 0.5) * shrink)
-      cubic.append(weight)
+      let weight = filter.weight(at: (Double(cell) - center + 0.5) * shrink)
+      kernel.append(weight)
       total += weight
     }
     let one = Double(1 << ResampleAxis.precisionBits)
-    for weight in cubic {
+    for weight in kernel {
       let normal = total != 0 ? weight / total : weight
       weights.append(Int32(normal < 0 ? normal * one - 0.5 : normal * one + 0.5))
     }

@@ -77,6 +77,8 @@ package struct Config: Equatable, Sendable {
   package var checkpointKeep = 3
   package var healthEvery = 50
 
+  package var detect = DetectConfig()
+
   package init() {}
 
   package var viewOptions: ViewOptions {

@@ -26,6 +26,7 @@ extension Config {
     guard classes != 1 else {
       throw refusal("train.classes is 1 · expected at least 2, or 0 for the dataset's")
     }
+    try detect.check()
   }
 
   private func checkRegions() throws(ScrlError) {

@@ -6,7 +6,7 @@ import ScrlNN
 
 package struct ConfigKey: Sendable {
   package let name: String
-  package let type: String  // integer | real | boolean | choice | pair
+  package let type: String  // integer | real | boolean | choice | pair | list
   package let range: String
   package let meaning: String
   /// Whether the value decides what is computed (true) or only how fast and where it is kept.
@@ -14,7 +14,9 @@ package struct ConfigKey: Sendable {
   package let read: @Sendable (Config) -> String
   fileprivate let write: @Sendable (inout Config, String) -> Bool
 
-  package static let all: [ConfigKey] = [
+  package static let all = pretraining + detection
+
+  private static let pretraining: [ConfigKey] = [
     choice("method", \.method, "what is learnt from: matched regions, whole views, or labels"),
     choice("quirks", \.quirks, "the published code to the letter, or as the paper describes it"),
     choice("model.arch", \.architecture, "the backbone"),
@@ -112,9 +114,13 @@ extension Config {
     try ConfigKey.named(name).read(self)
   }
 
-  /// Lines of "key = value" for those keys.
-  package func text(shapingResult: Bool) -> String {
-    ConfigKey.all.filter { $0.shapesResult == shapingResult }
+  /// Lines of "key = value" for those keys of pretraining, or of a detector.
+  package func text(shapingResult: Bool, detector: Bool = false) -> String {
+    ConfigKey.all
+      .filter { key in
+        let concerns = detector ? key.concernsDetector : !key.isDetection
+        return key.shapesResult == shapingResult && (concerns || !shapingResult)
+      }
       .map { "\($0.name) = \($0.read(self))\n" }.joined()
   }
 
@@ -130,7 +136,7 @@ extension Config {
   }
 }
 
-private func integer(
+func integer(
   _ name: String, _ path: any WritableKeyPath<Config, Int> & Sendable, _ range: ClosedRange<Int>,
   _ meaning: String, shapesResult: Bool = true
 ) -> ConfigKey {
@@ -145,7 +151,7 @@ private func integer(
     })
 }
 
-private func real(
+func real(
   _ name: String, _ path: any WritableKeyPath<Config, Double> & Sendable,
   _ range: ClosedRange<Double>, _ meaning: String
 ) -> ConfigKey {
@@ -160,7 +166,7 @@ private func real(
     })
 }
 
-private func boolean(
+func boolean(
   _ name: String, _ path: any WritableKeyPath<Config, Bool> & Sendable, _ meaning: String
 ) -> ConfigKey {
   ConfigKey(
@@ -174,7 +180,7 @@ private func boolean(
     })
 }
 
-private func pair(
+func pair(
   _ name: String, _ path: any WritableKeyPath<Config, ClosedRange<Double>> & Sendable,
   _ range: ClosedRange<Double>, _ meaning: String
 ) -> ConfigKey {
@@ -192,7 +198,7 @@ private func pair(
     })
 }
 
-private func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
+func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
   _ name: String, _ path: any WritableKeyPath<Config, Value> & Sendable, _ meaning: String,
   shapesResult: Bool = true
 ) -> ConfigKey {
@@ -203,6 +209,28 @@ private func choice<Value: RawRepresentable<String> & CaseIterable & Sendable>(
     write: { config, text in
       guard let value = Value(rawValue: text) else { return false }
       config[keyPath: path] = value
+      return true
+    })
+}
+
+/// Numbers separated by colons, `counts` of them.
+func list<Value: LosslessStringConvertible & Comparable & Sendable>(
+  _ name: String, _ path: any WritableKeyPath<Config, [Value]> & Sendable,
+  _ range: ClosedRange<Value>, counts: ClosedRange<Int>, _ meaning: String
+) -> ConfigKey {
+  ConfigKey(
+    name: name, type: "list",
+    range: "\(counts.lowerBound) to \(counts.upperBound) numbers in \(range.lowerBound) … "
+      + "\(range.upperBound), separated by colons",
+    meaning: meaning, shapesResult: true,
+    read: { $0[keyPath: path].map { "\($0)" }.joined(separator: ":") },
+    write: { config, text in
+      let words = text.split(separator: ":", omittingEmptySubsequences: false)
+      let values = words.compactMap { Value(String($0)) }
+      guard values.count == words.count, counts.contains(values.count),
+        values.allSatisfy(range.contains)
+      else { return false }
+      config[keyPath: path] = values
       return true
     })
 }

@@ -1,5 +1,5 @@
-// Makes batches ahead of the trainer on threads of its own. Which images and which views a step
-// sees follows from (seed, step) alone, so neither thread count nor timing shows in the result.
+// The batches of pretraining. Which images and which views a step sees follows from (seed, step)
+// alone. Not here: the threads that make them ahead (Prefetcher).
 
 import ScrlBase
 import ScrlImage
@@ -8,128 +8,54 @@ import ScrlStore
 import ScrlTensor
 
 package final class Loader {
-  /// The step whose batch is next, counted from 0.
-  package private(set) var nextStep: Int
-  private let work: LoaderWork
-  private var threads: [Thread] = []
+  private let prefetcher: Prefetcher<ViewRecipe>
 
   /// - Parameter firstStep: the step, counted from 0, whose batch is wanted first.
   package init(
     _ dataset: DatasetReader, _ config: Config, engine: any Engine, firstStep: Int
   ) throws(ScrlError) {
-    nextStep = firstStep
-    work = LoaderWork(dataset, config, engine: engine, firstStep: firstStep)
-    for _ in 0..<config.resolvedLoaderThreads {
-      threads.append(try Thread { [work] in work.serve() })
-    }
+    prefetcher = try Prefetcher(
+      ViewRecipe(dataset: dataset, config: config, block: engine.channelBlock(for: 3)),
+      threads: config.resolvedLoaderThreads, batches: config.loaderPrefetch, firstStep: firstStep)
   }
 
-  deinit {
-    work.stop()
-    for thread in threads { thread.join() }
-  }
+  /// The step whose batch is next, counted from 0.
+  package var nextStep: Int { prefetcher.nextStep }
 
   /// The batch of the next step; waits until it is made.
-  package func nextBatch() throws(ScrlError) -> Batch {
-    let batch = try work.nextBatch()
-    nextStep += 1
-    return batch
-  }
+  package func nextBatch() throws(ScrlError) -> Batch { try prefetcher.nextBatch() }
 }
 
-/// What the threads share. Everything mutable is guarded by `monitor`, except the pixels of a
-/// slot's image, which belong to the thread that took the task.
-private final class LoaderWork: @unchecked Sendable {
-  private let dataset: DatasetReader
-  private let config: Config
-  private let block: Int  // of the views' layout
-  private let monitor = Monitor()
-  private var drafts: [Draft] = []  // consecutive steps, the oldest first
-  private var nextStep: Int  // the step after the last draft
-  private var stopped = false
-  private var failure: ScrlError?
+private struct ViewRecipe: BatchRecipe {
+  let dataset: DatasetReader
+  let config: Config
+  let block: Int  // of the views' layout
 
-  init(
-    _ dataset: DatasetReader, _ config: Config, engine: any Engine, firstStep: Int
-  ) {
-    self.dataset = dataset
-    self.config = config
-    block = engine.channelBlock(for: 3)
-    nextStep = firstStep
+  func tools() throws(ScrlError) -> SampleMaker {
+    try SampleMaker(dataset, config, block: block)
   }
 
-  func stop() {
-    monitor.locked {
-      stopped = true
-      monitor.wakeAll()
-    }
+  func draft(step: Int) throws(ScrlError) -> Draft {
+    try Draft(step: step, config, dataset, block: block)
   }
 
-  func nextBatch() throws(ScrlError) -> Batch {
-    let draft = try monitor.locked { () throws(ScrlError) -> Draft in
-      while true {
-        if let failure { throw failure }
-        if let first = drafts.first, first.isDone {
-          drafts.removeFirst()
-          monitor.wakeAll()
-          return first
-        }
-        monitor.wait()
-      }
-    }
-    return try draft.finish()
+  func make(_ draft: Draft, _ place: Int, with maker: SampleMaker) -> Sample {
+    maker.make(draft, place)
   }
 
-  /// A thread's life: take an image, make its views, until stopped.
-  func serve() {
-    do throws(ScrlError) {
-      let maker = try SampleMaker(dataset, config, block: block)
-      while let (draft, place) = try nextTask() {
-        let sample = maker.make(draft, place)
-        monitor.locked {
-          draft.samples[place] = sample
-          draft.remaining -= 1
-          if draft.isDone { monitor.wakeAll() }
-        }
-      }
-    } catch {
-      monitor.locked {
-        failure = error
-        monitor.wakeAll()
-      }
-    }
-  }
-
-  private func nextTask() throws(ScrlError) -> (Draft, place: Int)? {
-    try monitor.locked { () throws(ScrlError) in
-      while !stopped && failure == nil {
-        if let draft = drafts.first(where: { $0.taken < $0.samples.count }) {
-          defer { draft.taken += 1 }
-          return (draft, draft.taken)
-        }
-        if drafts.count < config.loaderPrefetch {
-          drafts.append(try Draft(step: nextStep, config, dataset, block: block))
-          nextStep += 1
-        } else {
-          monitor.wait()
-        }
-      }
-      return nil
-    }
+  func finish(_ draft: Draft, _ samples: [Sample]) throws(ScrlError) -> Batch {
+    try draft.finish(samples)
   }
 }
 
 /// A batch in the making.
-private final class Draft {
+private final class Draft: BatchDraft {
   let epoch: Int
   let indices: [Int]  // the dataset's samples
   let views: Tensor  // (2N,3,S,S)
   private let labels: [Int]  // −1: none
-  var samples: [Sample?]
-  var taken = 0
-  var remaining: Int
 
-  var isDone: Bool { remaining == 0 }
+  var count: Int { indices.count }
 
   init(step: Int, _ config: Config, _ dataset: DatasetReader, block: Int) throws(ScrlError) {
     let count = dataset.count
@@ -143,18 +69,16 @@ private final class Draft {
     views = try Tensor(
       uninitialized: [2 * config.batch, 3, config.viewSize, config.viewSize],
       layout: .blocked(block))
-    samples = Array(repeating: nil, count: config.batch)
-    remaining = config.batch
   }
 
   /// Images that could not be read leave the batch; those without boxes stay for BatchNorm.
-  func finish() throws(ScrlError) -> Batch {
-    let good = samples.indices.filter { samples[$0]?.isReadable == true }
+  func finish(_ samples: [Sample]) throws(ScrlError) -> Batch {
+    let good = samples.indices.filter { samples[$0].isReadable }
     let kept = good.count == samples.count ? views : try keeping(good)
     var boxes1: [RegionBox] = []
     var boxes2: [RegionBox] = []
     for (image, place) in good.enumerated() {
-      for (one, two) in samples[place]?.boxes ?? [] {
+      for (one, two) in samples[place].boxes {
         boxes1.append(one.region(image: image))
         boxes2.append(two.region(image: image + good.count))
       }
@@ -171,7 +95,7 @@ private final class Draft {
     for (image, place) in good.enumerated() {
       for view in 0..<2 {
         (kept.pointer + (view * good.count + image) * length).update(
-          from: views.pointer + (view * samples.count + place) * length, count: length)
+          from: views.pointer + (view * count + place) * length, count: length)
       }
     }
     return kept

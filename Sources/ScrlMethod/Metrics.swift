@@ -16,11 +16,15 @@ package struct Metrics: Equatable, Sendable {
   package init(rows: [[Double]] = []) { self.rows = rows }
 
   package mutating func append(_ report: StepReport) {
-    rows.append([
+    append(row: [
       Double(report.step), Double(report.epoch), report.didStep ? report.loss : .nan,
       report.learningRate, report.emaMomentum, Double(report.boxes), Double(report.skipped),
       report.probeLoss, report.accuracy,
     ])
+  }
+
+  package mutating func append(row: [Double]) {
+    rows.append(row)
     if rows.count > Metrics.capacity { rows.removeFirst(rows.count - Metrics.capacity) }
   }
 }

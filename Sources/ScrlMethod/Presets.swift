@@ -1,6 +1,7 @@
 // Starting points. The *ep presets hold the published values (paper, section 4, and the official
 // configuration files: global batch 8192; supervised: Goyal et al. 2017, with a cosine where they
-// have steps); the small ones are for thousands of images on a few cores.
+// have steps), detect-1x those of Detectron2's mask_rcnn_R_50_FPN_1x; the small ones are for
+// hundreds or thousands of images on a few cores.
 
 import ScrlBase
 
@@ -13,6 +14,8 @@ package enum Preset: String, CaseIterable {
   case byol1000 = "byol-1000ep"
   case supervisedSmall = "supervised-small"
   case supervised90 = "supervised-90ep"
+  case detectSmall = "detect-small"
+  case detect1x = "detect-1x"
 
   package static let standard = Preset.scrlSmall
 
@@ -25,7 +28,7 @@ package enum Preset: String, CaseIterable {
   package var config: Config {
     var config = Config()
     switch self {
-    case .scrl200, .byol200: break  // the values that Config starts with
+    case .scrl200, .byol200, .detect1x: break  // the values that Config starts with
     case .scrl1000, .byol1000:
       config.epochs = 1000
       config.baseRate = 0.2
@@ -51,10 +54,14 @@ package enum Preset: String, CaseIterable {
       config.batch = 32
       config.epochs = 100
       config.supervise()
+    case .detectSmall:
+      config.architecture = .resnet18
+      config.detect = .small
     }
     switch self {
     case .byolSmall, .byol200, .byol1000: config.method = .byol
-    case .scrlSmall, .scrl200, .scrl1000, .supervisedSmall, .supervised90: break
+    case .scrlSmall, .scrl200, .scrl1000, .supervisedSmall, .supervised90, .detectSmall, .detect1x:
+      break
     }
     return config
   }

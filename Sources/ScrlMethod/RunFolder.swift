@@ -4,13 +4,13 @@ import Glibc
 import ScrlBase
 import ScrlStore
 
-final class RunFolder {
+package final class RunFolder {
   private let path: String
   private let metrics: Int32  // descriptor of metrics.jsonl, appending
   private static let metricsName = "metrics.jsonl"
 
   /// Makes the folder, and those above it. One that holds a run already is refused.
-  init(creating path: String) throws(ScrlError) {
+  package init(creating path: String) throws(ScrlError) {
     try makeFolders(path)
     let file = path + "/" + RunFolder.metricsName
     if !(try CheckpointFolder.candidates(in: path)).isEmpty || access(file, F_OK) == 0 {
@@ -22,7 +22,7 @@ final class RunFolder {
   }
 
   /// Goes on in a folder from a step: lines of metrics.jsonl after it are cut.
-  init(resuming path: String, atStep step: Int) throws(ScrlError) {
+  package init(resuming path: String, atStep step: Int) throws(ScrlError) {
     self.path = path
     let file = path + "/" + RunFolder.metricsName
     metrics = try openAppending(file)
@@ -32,7 +32,7 @@ final class RunFolder {
 
   deinit { if metrics >= 0 { close(metrics) } }
 
-  func append(_ line: String) throws(ScrlError) {
+  package func append(_ line: String) throws(ScrlError) {
     var line = line + "\n"
     let put = line.withUTF8 { write(metrics, $0.baseAddress, $0.count) }
     guard put == line.utf8.count else {
@@ -40,10 +40,10 @@ final class RunFolder {
     }
   }
 
-  func checkpointPath(step: Int) -> String { path + "/" + CheckpointFolder.name(step: step) }
+  package func checkpointPath(step: Int) -> String { path + "/" + CheckpointFolder.name(step: step) }
 
   /// Makes a written checkpoint the newest and removes old ones.
-  func settle(step: Int, keep: Int) throws(ScrlError) {
+  package func settle(step: Int, keep: Int) throws(ScrlError) {
     guard fsync(metrics) == 0 else { throw systemError("fsync \(path)/\(RunFolder.metricsName)") }
     try CheckpointFolder.publish(folder: path, step: step)
     try CheckpointFolder.prune(folder: path, keep: keep)

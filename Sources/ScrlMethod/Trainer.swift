@@ -168,7 +168,7 @@ package final class Trainer {
 
       // 4. Gradients, last operation first.
       try tape.backward(engine)
-      try requireFiniteGradients(step: report.step)
+      try requireFiniteGradients(trained.parameters, step: report.step, engine.workers)
       watch.lap(\.backward)
 
       // 5. Optimiser, then target ← m·target + (1 − m)·online, parameters only.
@@ -183,35 +183,5 @@ package final class Trainer {
       try before.restore()
       throw error
     }
-  }
-}
-
-extension Trainer {
-  /// A finite loss can have an infinite gradient; it must not reach the weights.
-  private func requireFiniteGradients(step: Int) throws(ScrlError) {
-    for entry in trained.parameters {
-      guard let gradient = entry.parameter.gradient else { continue }
-      guard try squaredNorm(gradient.buffer, engine.workers).isFinite else {
-        throw ScrlError(.diverged, "step \(step): the gradient of \(entry.name) is not finite")
-      }
-    }
-  }
-}
-
-/// BatchNorm's running statistics as they were, to go back to when a step fails.
-private struct StatisticsSnapshot {
-  private let saved: [(RunningStatistic, Tensor)]
-
-  init(_ state: ModuleContents) throws(ScrlError) {
-    var saved: [(RunningStatistic, Tensor)] = []
-    for entry in state.state {
-      guard let statistic = entry.tensor as? RunningStatistic else { continue }
-      saved.append((statistic, try statistic.value.copied()))
-    }
-    self.saved = saved
-  }
-
-  func restore() throws(ScrlError) {
-    for (statistic, values) in saved { try statistic.assign(plain: values) }
   }
 }

@@ -9,22 +9,7 @@ import ScrlKernels
 import ScrlNN
 import ScrlStore
 
-private enum Place {
-  static let model = "/model"
-  static let momentum = "/optimizer/momentum"
-  static let metrics = "/metrics/steps"
-  static let config = "/training/config"
-  static let hostConfig = "/training/host_config"
-  static let step = "/training/step"
-  static let stepsSkipped = "/training/steps_skipped"
-  static let epoch = "/training/epoch"
-  static let seed = "/training/seed"
-  static let threads = "/training/threads"
-  static let algorithms = "/training/algorithms"
-  static let ranks = "/training/ranks"
-  static let datasetPath = "/training/dataset_path"
-  static let fingerprint = "/training/dataset_fingerprint"
-}
+private typealias Place = CheckpointPlace
 
 /// Saves a trainer, whole or not at all.
 func writeCheckpoint(
@@ -49,57 +34,6 @@ func writeCheckpoint(
   }
   try writer.writeTable(Place.metrics, columns: Metrics.columns, rows: metrics.rows)
   try writer.finish()
-}
-
-extension CheckpointWriter {
-  fileprivate func write(
-    _ group: String, _ tensors: [(name: String, tensor: any StateTensor)]
-  ) throws(ScrlError) {
-    for (name, tensor) in tensors {
-      let plain = try tensor.plain()
-      try write(
-        CheckpointFormat.path(group: group, weight: name), shape: tensor.plainShape,
-        UnsafeBufferPointer(plain.buffer))
-    }
-  }
-
-  fileprivate func write(_ config: Config) throws(ScrlError) {
-    try write(Place.config, text: config.text(shapingResult: true))
-    try write(Place.hostConfig, attribute: config.text(shapingResult: false))
-    try write(Place.seed, integer: Int64(config.seed))
-  }
-}
-
-extension CheckpointReader {
-  fileprivate func config() throws(ScrlError) -> Config {
-    var config = Config()
-    config.winograd = .off  // as in checkpoints from before there was the key
-    try config.merge(text: try text(Place.config))
-    try config.merge(text: try attributeText(Place.hostConfig))
-    try config.check()
-    return config
-  }
-
-  /// Fills tensors from the datasets of their names; every one must be there with its shape.
-  fileprivate func fill(
-    _ group: String, _ tensors: [(name: String, tensor: any StateTensor)]
-  ) throws(ScrlError) {
-    for (name, tensor) in tensors {
-      let path = CheckpointFormat.path(group: group, weight: name)
-      guard has(path) else {
-        throw ScrlError(.format, "read \(self.path): \(path) is missing")
-      }
-      var values = [Float](repeating: 0, count: tensor.plainCount)
-      var failure: ScrlError?
-      values.withUnsafeMutableBufferPointer { buffer in
-        do throws(ScrlError) {
-          try read(path, shape: tensor.plainShape, into: buffer)
-          try tensor.writePlain(from: UnsafeBufferPointer(buffer))
-        } catch { failure = error }
-      }
-      if let failure { throw failure }
-    }
-  }
 }
 
 /// A checkpoint that training can go on from.

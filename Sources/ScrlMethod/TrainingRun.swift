@@ -4,7 +4,7 @@ import ScrlBase
 import ScrlKernels
 import ScrlStore
 
-package final class TrainingRun {
+package final class TrainingRun: StoppableRun {
   package let trainer: Trainer
   private let folder: RunFolder?
   private var metrics = Metrics()
@@ -36,6 +36,13 @@ package final class TrainingRun {
     }
   }
 
+  package var stepsDone: Int { trainer.stepsDone }
+  package var totalSteps: Int { trainer.schedules.totalSteps }
+  package var checkpointInterval: Int {
+    trainer.config.checkpointEvery > 0
+      ? trainer.config.checkpointEvery : trainer.schedules.stepsPerEpoch
+  }
+
   /// One step on the dataset.
   package func step() throws(ScrlError) -> StepReport { try record(try trainer.step()) }
 
@@ -44,30 +51,11 @@ package final class TrainingRun {
     try record(try trainer.step(on: batch))
   }
 
-  /// Trains at most `steps` steps (0: to the end), saves, and says so when it was stopped.
-  /// - Parameter onStep: false stops after this step.
-  package func run(steps: Int, onStep: (StepReport) -> Bool) throws(ScrlError) {
-    let left = max(0, trainer.schedules.totalSteps - trainer.stepsDone)
-    let end = trainer.stepsDone + (steps > 0 ? min(steps, left) : left)
-    let every =
-      trainer.config.checkpointEvery > 0
-      ? trainer.config.checkpointEvery : trainer.schedules.stepsPerEpoch
-    while trainer.stepsDone < end {
-      let report = try step()
-      if !onStep(report) {
-        try saveToFolder()
-        throw ScrlError(.cancelled, "train: stopped by the host after step \(report.step)")
-      }
-      if trainer.stepsDone % every == 0, trainer.stepsDone < end { try saveToFolder() }
-    }
-    try saveToFolder()
-  }
-
   package func save(_ path: String) throws(ScrlError) {
     try writeCheckpoint(trainer, metrics, to: path)
   }
 
-  private func saveToFolder() throws(ScrlError) {
+  package func saveToFolder() throws(ScrlError) {
     guard let folder else { return }
     try save(folder.checkpointPath(step: trainer.stepsDone))
     try folder.settle(step: trainer.stepsDone, keep: trainer.config.checkpointKeep)

@@ -41,6 +41,39 @@ package struct RateSchedule: Equatable, Sendable {
   }
 }
 
+/// Detectron2's: linear warm-up from a thousandth of the rate, then a tenth of it at each milestone.
+package struct StepSchedule: Equatable, Sendable {
+  package let base: Double
+  package let warmupSteps: Int
+  package let milestones: [Int]  // steps done when the rate falls
+  package let totalSteps: Int
+
+  package init(
+    base: Double, warmupSteps: Int, milestones: [Int], totalSteps: Int
+  ) throws(ScrlError) {
+    guard base >= 0, base.isFinite, warmupSteps >= 0, totalSteps > 0 else {
+      throw ScrlError(
+        .config,
+        "step schedule: got base \(base), \(warmupSteps) warm-up of \(totalSteps) steps · "
+          + "expected base ≥ 0, warm-up ≥ 0, at least one step")
+    }
+    self.base = base
+    self.warmupSteps = warmupSteps
+    self.milestones = milestones
+    self.totalSteps = totalSteps
+  }
+
+  /// The rate of a step, counted from 1.
+  package func rate(step: Int) -> Double {
+    let done = step - 1
+    var rate = base
+    for milestone in milestones where done >= milestone { rate *= 0.1 }
+    guard done < warmupSteps else { return rate }
+    let progress = Double(done) / Double(warmupSteps)
+    return rate * (0.001 * (1 - progress) + progress)
+  }
+}
+
 /// The target's momentum: from `start` to 1 along half a cosine (Grill et al. 2020, section 3.2).
 package struct MomentumSchedule: Equatable, Sendable {
   package let start: Double

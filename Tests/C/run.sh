@@ -102,7 +102,7 @@ if [ $# -eq 0 ]; then
   check "the library needs no Swift library" needs_no_swift
   check "the soname carries the ABI number" soname_is_abi
   check "the library is stripped" is_stripped
-  for name in quickstart pretrain features read_checkpoint; do
+  for name in quickstart pretrain features read_checkpoint detect; do
     check "examples/c/$name.c compiles strictly" example $name
   done
   if command -v cmake >/dev/null; then
@@ -124,17 +124,17 @@ cc $strict "$here/make_images.c" -o "$work/make_images" $jpeg && "$work/make_ima
 
 build() { # shellcheck disable=SC2086
   case $1 in
-    trainer)
+    trainer | detector)
       cc -std=c99 -Wall -Wextra -Werror -c "$here/same_datasets.c" -o "$work/same.o" \
         $(pkg-config --cflags hdf5) &&
-        cc $strict "$here/test_trainer.c" "$work/same.o" -o "$work/test_trainer" -pthread \
+        cc $strict "$here/test_$1.c" "$work/same.o" -o "$work/test_$1" -pthread \
           $cflags $libs $hdf5 -lm ;;
     load) cc -std=gnu99 -Wall -Wextra -Werror "$here/test_load.c" -o "$work/test_load" -ldl ;;
     *) cc $strict "$here/test_$1.c" -o "$work/test_$1" $cflags $libs -lm ;;
   esac
 }
 
-for name in ${@:-load library config files model trainer evaluate bench}; do
+for name in ${@:-load library config files model trainer evaluate detector bench}; do
   if build "$name" 2>"$work/log"; then
     program "$name" "$([ "$name" = load ] && echo "$library")"
   else

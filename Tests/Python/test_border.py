@@ -20,7 +20,7 @@ def nothing(kind):
 
 def wrong(kind):
     opaque = (_ffi.scrl_config, _ffi.scrl_writer, _ffi.scrl_dataset, _ffi.scrl_model,
-              _ffi.scrl_trainer)
+              _ffi.scrl_trainer, _ffi.scrl_detector, _ffi.scrl_detections)
     if hasattr(kind, "contents") and kind._type_ in opaque:
         block = ctypes.create_string_buffer(4096)  # memory that is no handle of the library's
         keep.append(block)

@@ -18,6 +18,7 @@ from . import evaluate, ops
 from .checkpoints import Weights
 from .config import Config, Key, describe, presets
 from .dataset import Dataset, PackReport, pack, prepare
+from .detector import Detections, Detector, DetectorReport
 from .errors import (
     ArgumentError, CancelledError, ConfigError, DataError, DivergedError, Error, ForkedError,
     FormatError, InternalError, OutOfMemoryError, ShapeError, StateError, StorageError,
@@ -52,7 +53,7 @@ def set_log(sink: Any) -> None:
 
 __all__ = [
     "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError", "Dataset",
-    "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key", "Model",
+    "Detections", "Detector", "DetectorReport", "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key", "Model",
     "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport", "StorageError",
     "Trainer", "UnsupportedError", "ViewPair", "Weights", "build_info", "describe", "evaluate",
     "load_weights", "ops", "pack", "prepare", "presets", "set_log", "views",

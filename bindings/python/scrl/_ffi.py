@@ -51,11 +51,21 @@ class scrl_trainer(Structure):
     pass
 
 
+class scrl_detector(Structure):
+    pass
+
+
+class scrl_detections(Structure):
+    pass
+
+
 config_p = POINTER(scrl_config)
 writer_p = POINTER(scrl_writer)
 dataset_p = POINTER(scrl_dataset)
 model_p = POINTER(scrl_model)
 trainer_p = POINTER(scrl_trainer)
+detector_p = POINTER(scrl_detector)
+detections_p = POINTER(scrl_detections)
 
 
 class _Sized(Structure):
@@ -121,6 +131,24 @@ class scrl_step_report(_Sized):
     ]
 
 
+class scrl_detector_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("did_step", c_int32), ("step", c_uint64),
+        ("total_steps", c_uint64), ("epoch", c_uint64), ("loss", c_double),
+        ("rpn_objectness", c_double), ("rpn_box", c_double), ("classification", c_double),
+        ("box", c_double), ("mask", c_double), ("learning_rate", c_double),
+        ("gradient_norm", c_double), ("boxes", c_uint64), ("skipped", c_uint64),
+        ("seconds", c_double), ("wait_seconds", c_double),
+    ]
+
+
+class scrl_detection(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("label", c_int32), ("score", c_float), ("box", c_float * 4),
+        ("mask", c_char_p),
+    ]
+
+
 # Callbacks. None of ours may raise: ctypes would print the exception and answer 0.
 scrl_log_fn = CFUNCTYPE(None, c_char_p, c_void_p)
 scrl_skip_fn = CFUNCTYPE(c_int32, c_char_p, c_char_p, c_int32, c_void_p)
@@ -129,6 +157,8 @@ scrl_step_fn = CFUNCTYPE(c_int32, POINTER(scrl_step_report), c_void_p)
 scrl_linear_fn = CFUNCTYPE(
     c_int32, c_size_t, c_size_t, c_size_t, c_size_t, c_double, c_void_p)
 scrl_evaluate_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_void_p)
+scrl_measure_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_void_p)
+scrl_detector_fn = CFUNCTYPE(c_int32, POINTER(scrl_detector_report), c_void_p)
 
 
 class scrl_folder_options(_Sized):
@@ -230,6 +260,29 @@ class scrl_health_report(_Sized):
         ("negative_similarity", c_double), ("collapse", c_char_p), ("pairs", c_uint64),
         ("features", c_uint64), ("images", c_uint64), ("left_out", c_uint64),
         ("seconds", c_double),
+    ]
+
+
+# COCO metrics
+scrl_text_fn = CFUNCTYPE(None, c_char_p, c_size_t, c_void_p)
+
+
+class scrl_coco_metrics_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("leave_out", c_int32), ("curves", c_int32),
+        ("threads", c_int32), ("details", scrl_text_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_coco_metrics(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("categories", c_int32), ("ap", c_double), ("ap50", c_double),
+        ("ap75", c_double), ("ap_small", c_double), ("ap_medium", c_double),
+        ("ap_large", c_double), ("ar1", c_double), ("ar10", c_double), ("ar100", c_double),
+        ("ar_small", c_double), ("ar_medium", c_double), ("ar_large", c_double),
+        ("images", c_uint64), ("objects", c_uint64), ("crowds", c_uint64),
+        ("detections", c_uint64), ("left_out_truths", c_uint64),
+        ("left_out_detections", c_uint64),
     ]
 
 
@@ -364,6 +417,37 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
         status, [model_p, dataset_p, pair_options_p, POINTER(scrl_correspondence_report)]),
     "scrl_evaluate_health": (status, [model_p, dataset_p, pair_options_p, health_report_p]),
     "scrl_evaluate_health_on": (status, [tensor_p, tensor_p, health_report_p]),
+    # COCO metrics
+    "scrl_coco_evaluate": (
+        status, [c_char_p, c_size_t, c_char_p, c_size_t, c_int32,
+                 POINTER(scrl_coco_metrics_options), POINTER(scrl_coco_metrics)]),
+    # detector
+    "scrl_detector_new": (
+        status, [config_p, dataset_p, c_char_p, c_char_p, POINTER(detector_p)]),
+    "scrl_detector_resume": (status, [c_char_p, dataset_p, POINTER(detector_p)]),
+    "scrl_detector_load": (status, [c_char_p, POINTER(detector_p)]),
+    "scrl_detector_step": (status, [detector_p, POINTER(scrl_detector_report)]),
+    "scrl_detector_run": (status, [detector_p, c_uint64, scrl_detector_fn, c_void_p]),
+    "scrl_detector_cancel": (status, [detector_p]),
+    "scrl_detector_save": (status, [detector_p, c_char_p]),
+    "scrl_detector_progress": (status, [detector_p, POINTER(c_uint64), POINTER(c_uint64)]),
+    "scrl_detector_config": (status, [detector_p, POINTER(config_p)]),
+    "scrl_detector_class_count": (status, [detector_p, size_p]),
+    "scrl_detector_class_at": (
+        status, [detector_p, c_size_t, POINTER(c_char_p), POINTER(c_int64)]),
+    "scrl_detector_predict": (
+        status, [detector_p, bytes_, c_size_t, c_size_t, c_size_t, POINTER(detections_p)]),
+    "scrl_detections_count": (status, [detections_p, size_p]),
+    "scrl_detections_at": (status, [detections_p, c_size_t, POINTER(scrl_detection)]),
+    "scrl_detections_free": (None, [detections_p]),
+    "scrl_detector_measure": (
+        status, [detector_p, dataset_p, c_char_p, scrl_measure_fn, c_void_p,
+                 POINTER(scrl_coco_metrics), POINTER(scrl_coco_metrics)]),
+    "scrl_detector_parameter_count": (status, [detector_p, size_p]),
+    "scrl_detector_parameter_at": (status, [detector_p, c_size_t, info_p]),
+    "scrl_detector_parameter_read": (status, [detector_p, c_char_p, floats, c_size_t]),
+    "scrl_detector_parameter_write": (status, [detector_p, c_char_p, floats, c_size_t]),
+    "scrl_detector_free": (None, [detector_p]),
     # bench
     "scrl_bench_flops": (status, [config_p, doubles, doubles]),
     "scrl_bench_gemm": (status, [config_p, doubles]),

@@ -7,7 +7,7 @@ from . import _ffi
 from ._ffi import lib
 from .errors import ConfigError
 
-Value = Union[int, float, bool, str, Tuple[float, float]]
+Value = Union[int, float, bool, str, Tuple[float, ...]]
 
 
 class Key(NamedTuple):
@@ -63,6 +63,9 @@ def _to_value(text: str, kind: str) -> Value:
     if kind == "pair":
         first, _, second = text.partition(":")
         return float(first), float(second)
+    if kind == "list":
+        return tuple(float(part) if set(part) & set(".en") else int(part)
+                     for part in text.split(":"))
     return text
 
 
@@ -70,7 +73,7 @@ class Config(_ffi.Handle):
     """The options of a run.
 
     Config(preset="scrl-small", **{"model.arch": "resnet18", "train.batch": 32}); then cfg[key]
-    reads (int, float, bool, str, or a tuple for pairs such as views.crop_scale) and cfg[key] = value
+    reads (int, float, bool, str, or a tuple for pairs and lists such as views.crop_scale) and cfg[key] = value
     sets. An unknown key, a bad value, or values that contradict each other raise ConfigError with
     the reason; values set one by one are checked together by check() and by whatever uses them.
     """

@@ -2,16 +2,15 @@
 
 import json
 from ctypes import byref, c_uint64
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from . import _ffi, progress as bars, weights
+from . import _ffi, runs, weights
 from ._ffi import PathLike, lib
 from .config import Config, as_config
 from .dataset import Dataset
-from .errors import CancelledError, ShapeError
-from .interrupts import interrupt_into
+from .errors import ShapeError
 
 
 class StepReport(NamedTuple):
@@ -63,7 +62,7 @@ class Trainer(_ffi.Handle):
                  out: Optional[PathLike] = None) -> None:
         pointer = _ffi.trainer_p()
         config = as_config(config)
-        data = _as_dataset(dataset)
+        data = as_dataset(dataset)
         _ffi.check(lib.scrl_trainer_new(
             config._handle, data._handle if data is not None else None,
             None if out is None else _ffi.path_bytes(out), byref(pointer)))
@@ -81,7 +80,7 @@ class Trainer(_ffi.Handle):
         dataset  None: the one named in the checkpoint.
         """
         pointer = _ffi.trainer_p()
-        data = _as_dataset(dataset)
+        data = as_dataset(dataset)
         _ffi.check(lib.scrl_trainer_resume(
             _ffi.path_bytes(path), data._handle if data is not None else None, byref(pointer)))
         trainer = cls.__new__(cls)
@@ -153,37 +152,11 @@ class Trainer(_ffi.Handle):
         Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
         DivergedError; StorageError.
         """
-        if steps is not None and _ffi.count_of(steps, "steps") == 0:
-            return None
-        last: List[StepReport] = []
-        failure: List[BaseException] = []
-        stops: List[str] = []
         done, total = self.progress()
-        if steps is not None:
-            total = min(done + steps, total) if total else done + steps
-
-        with bars.training(total, done, progress) as show:
-            def on_step(raw: Any, _user: Any) -> int:
-                try:
-                    report = _report(raw.contents)
-                    last[:] = [report]
-                    show(report, self._batch / max(report.seconds, 1e-9))
-                    if callback is not None and callback(report):
-                        stops.append("callback")
-                except BaseException as error:
-                    failure.append(error)
-                return 1 if stops or failure else 0
-
-            with interrupt_into(stops):
-                code = lib.scrl_trainer_run(
-                    self._handle, steps or 0, _ffi.scrl_step_fn(on_step), None)
-        if failure:
-            raise failure[0]
-        if "interrupt" in stops and code in (0, CancelledError.status):
-            raise KeyboardInterrupt("stopped; all is saved, go on with Trainer.resume()")
-        if not (stops and code == CancelledError.status):
-            _ffi.check(code)
-        return last[0] if last else None
+        return runs.fit(
+            lambda most, hear: lib.scrl_trainer_run(
+                self._handle, most, _ffi.scrl_step_fn(hear), None),
+            _report, done, total, self._batch, callback, progress, steps, "Trainer.resume()")
 
     def cancel(self) -> None:
         """Asks a running fit() to stop after its step; any thread, at any time."""
@@ -214,7 +187,7 @@ class Trainer(_ffi.Handle):
         weights.write(self._handle, "trainer", state, strict)
 
 
-def _as_dataset(dataset: Any) -> Optional[Dataset]:
+def as_dataset(dataset: Any) -> Optional[Dataset]:
     if dataset is None or isinstance(dataset, Dataset):
         return dataset
     return Dataset(dataset)

@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import judge, judges, look, make, measure, train
+from . import detect, judge, judges, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ bench = typer.Typer(no_args_is_help=True, help="Compares with a reference, then 
 evaluations = typer.Typer(
     no_args_is_help=True, help="Judges a backbone: on labelled images (linear, knn), on labelled boxes "
     "(regions, retrieval), without labels (correspondence, health).")
+detections = typer.Typer(
+    no_args_is_help=True, help="Trains a detector on a backbone, uses it, measures it.")
 
 app.command("synth")(make.synth)
 app.command("pack")(make.pack)
@@ -48,6 +50,10 @@ evaluations.command("retrieval")(judges.retrieval)
 evaluations.command("correspondence")(judges.correspondence)
 evaluations.command("health")(judges.health)
 app.add_typer(evaluations, name="eval")
+detections.command("train")(detect.train)
+detections.command("predict")(detect.predict)
+detections.command("eval")(detect.evaluate)
+app.add_typer(detections, name="detect")
 
 
 def _version(wanted: bool) -> None:
@@ -84,7 +90,7 @@ def run(arguments: Optional[List[str]] = None) -> int:
         _say("interrupted")
         return 130
     except Exception as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # `scrl`, `scrl bench` or `scrl eval` alone
+        if type(error).__name__ == "NoArgsIsHelpError":  # `scrl`, `scrl bench`, … alone
             text = error.format_message() if hasattr(error, "format_message") else ""
             if text:
                 sys.stderr.write(text + "\n")

@@ -1,0 +1,86 @@
+// Which images of a dataset a detector learns from: those with a box that has a class, is no crowd
+// and not marked difficult (Detectron2's filter_empty and filter_crowd; difficult as in VOC).
+
+import ScrlBase
+import ScrlImage
+import ScrlStore
+
+package struct DetectionSamples: Sendable {
+  package let dataset: DatasetReader
+  package let images: [Int]  // of the dataset, ascending
+  package let boxCount: Int
+  package let maskCount: Int
+  package let classCount: Int  // the names, or up to the largest label
+  /// Identity of the annotations; the images' is DatasetReader.fingerprint.
+  package let fingerprint: UInt64
+
+  package init(_ dataset: DatasetReader) throws(ScrlError) {
+    self.dataset = dataset
+    var (images, boxCount, maskCount, largest) = ([Int](), 0, 0, -1)
+    var hash = AnnotationHash()
+    for index in 0..<dataset.count {
+      let boxes = dataset.boxes(of: index)
+      hash.add(boxes)
+      let learnt = boxes.filter(\.isLearnt)
+      guard !learnt.isEmpty else { continue }
+      images.append(index)
+      boxCount += learnt.count
+      maskCount += learnt.count { $0.mask != nil }
+      largest = max(largest, learnt.map { Int($0.label) }.max() ?? -1)
+    }
+    guard !images.isEmpty else {
+      throw ScrlError(
+        .data,
+        "detector: \(dataset.path) has no box with a class among its \(dataset.count) images · "
+          + "expected boxes to learn from")
+    }
+    (self.images, self.boxCount, self.maskCount) = (images, boxCount, maskCount)
+    classCount = max(dataset.classes.count, largest + 1)
+    fingerprint = hash.value
+  }
+
+  /// What the image's boxes become when it is resized; what is left outside is dropped.
+  func targets(of index: Int, _ fit: Fit, masks wanted: Bool) throws(ScrlError) -> ImageTargets {
+    var boxes: [PixelBox] = []
+    var labels: [Int] = []
+    var masks: [RunLengths?] = []
+    for box in dataset.boxes(of: index) where box.isLearnt {
+      let place = fit.place(PixelBox(x0: box.x0, y0: box.y0, x1: box.x1, y1: box.y1))
+      guard place.x1 - place.x0 > 1e-5, place.y1 - place.y0 > 1e-5 else { continue }
+      boxes.append(place)
+      labels.append(Int(box.label))
+      guard wanted, let text = box.mask else {
+        masks.append(nil)
+        continue
+      }
+      masks.append(
+        try fit.place(
+          try RunLengths(
+            compressed: text, height: fit.source.height, width: fit.source.width)))
+    }
+    return ImageTargets(boxes: boxes, labels: labels, masks: masks)
+  }
+}
+
+extension AnnotatedBox {
+  fileprivate var isLearnt: Bool { label >= 0 && !isCrowd && !isDifficult }
+}
+
+/// FNV's steps over words of 64 bits.
+private struct AnnotationHash {
+  private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  mutating func add(_ boxes: [AnnotatedBox]) {
+    add(UInt64(boxes.count))
+    for box in boxes {
+      for side in [box.x0, box.y0, box.x1, box.y1] { add(UInt64(side.bitPattern)) }
+      add(UInt64(UInt32(bitPattern: box.label)) << 8 | UInt64(box.flags.rawValue))
+      add(UInt64(CRC32C.of(Array((box.mask ?? "").utf8))))
+    }
+  }
+
+  private mutating func add(_ word: UInt64) {
+    value = (value ^ word) &* 0x100_0000_01B3
+    value ^= value >> 32
+  }
+}

@@ -1,0 +1,163 @@
+// A detector in a checkpoint of format 1, at the places of every other one: /model under the
+// detector's names, its config, its classes; of a trainer also momentum, step and metrics.
+// /training/task tells it from a pretraining run's.
+
+import ScrlAutograd
+import ScrlBase
+import ScrlKernels
+import ScrlMethod
+import ScrlNN
+import ScrlStore
+
+private typealias Place = CheckpointPlace
+private let task = "/training/task"
+private let annotations = "/training/annotation_fingerprint"
+
+extension Detector {
+  package func save(_ path: String) throws(ScrlError) {
+    let writer = try CheckpointWriter(path: path, libraryVersion: libraryVersion)
+    try write(to: writer)
+    try writer.finish()
+  }
+
+  fileprivate func write(to writer: CheckpointWriter) throws(ScrlError) {
+    try writer.write(Place.model, state.state.map { ($0.name, $0.tensor) })
+    try writer.write(config, detector: true)
+    try writer.write(task, attribute: "detector")
+    try classes.write(to: writer)
+  }
+
+  /// The detector of a checkpoint: a file, or a run folder's newest whole one.
+  package static func load(
+    _ path: String, makeEngine: (Config) throws(ScrlError) -> any Engine
+  ) throws(ScrlError) -> Detector {
+    try load(try newest(path), makeEngine: makeEngine)
+  }
+
+  fileprivate static func newest(_ path: String) throws(ScrlError) -> CheckpointReader {
+    let (reader, skipped) = try CheckpointFolder.newestWhole(path)
+    for (passed, reason) in skipped {
+      Log.shared.note("load: \(passed) passed over: \(reason)")
+    }
+    return reader
+  }
+
+  fileprivate static func load(
+    _ reader: CheckpointReader, makeEngine: (Config) throws(ScrlError) -> any Engine
+  ) throws(ScrlError) -> Detector {
+    guard reader.has(task) else {
+      throw ScrlError(
+        .format, "load \(reader.path): holds no detector · expected a detector's checkpoint")
+    }
+    let config = try reader.config()
+    let detector = try Detector(
+      config, try DetectorClasses(reader), WeightSource(zeros: try makeEngine(config)))
+    try reader.fill(Place.model, detector.state.state.map { ($0.name, $0.tensor) })
+    return detector
+  }
+
+  /// Takes weights over where there are some: a pretrained checkpoint's online encoder, or all of a
+  /// detector's that have their shapes here (its predictors only for as many classes).
+  package func takeWeights(_ path: String) throws(ScrlError) {
+    let reader = try Detector.newest(path)
+    let isDetector = reader.has(task)
+    let prefix = isDetector ? "" : "online."
+    var left: [String] = []
+    for entry in state.state {
+      let isEncoder = entry.name.hasPrefix("encoder.")
+      guard isDetector || isEncoder else { continue }
+      let place = CheckpointFormat.path(group: Place.model, weight: prefix + entry.name)
+      guard reader.has(place), try reader.shape(place) == entry.tensor.plainShape else {
+        guard !isEncoder else {
+          throw ScrlError(
+            .config,
+            "detector: \(reader.path) has no \(prefix)\(entry.name) of \(entry.tensor.plainShape)"
+              + " · expected the backbone of model.arch \(config.architecture.rawValue), "
+              + "model.stem \(config.stem.rawValue)")
+        }
+        left.append(entry.name)
+        continue
+      }
+      try reader.fill(Place.model, [(prefix + entry.name, entry.tensor)])
+    }
+    if !left.isEmpty {
+      Log.shared.note(
+        "detector: \(reader.path) lacks \(left.joined(separator: ", ")) of these shapes: fresh")
+    }
+  }
+}
+
+func writeCheckpoint(
+  _ trainer: DetectorTrainer, _ metrics: Metrics, to path: String
+) throws(ScrlError) {
+  let writer = try CheckpointWriter(path: path, libraryVersion: libraryVersion)
+  let (detector, dataset) = (trainer.detector, trainer.samples.dataset)
+  try detector.write(to: writer)
+  try writer.write(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
+  try writer.write(Place.step, integer: Int64(trainer.stepsDone))
+  try writer.write(Place.threads, integer: Int64(detector.engine.workers.count))
+  let algorithms = detector.engine.algorithmChoices
+  if !algorithms.isEmpty { try writer.write(Place.algorithms, text: algorithms) }
+  try writer.write(Place.datasetPath, attribute: dataset.absolutePath)
+  try writer.write(Place.fingerprint, integer: Int64(bitPattern: dataset.fingerprint))
+  try writer.write(annotations, integer: Int64(bitPattern: trainer.samples.fingerprint))
+  try writer.writeTable(
+    Place.metrics, columns: DetectorStepReport.columns, rows: metrics.rows)
+  try writer.finish()
+}
+
+/// A detector's checkpoint that training can go on from.
+struct SavedDetector {
+  let step: Int
+  let metrics: Metrics
+  let folder: String?  // the run folder, when one was named
+  private let reader: CheckpointReader
+
+  init(_ path: String) throws(ScrlError) {
+    reader = try Detector.newest(path)
+    guard reader.has(task), reader.has(Place.step) else {
+      throw ScrlError(
+        .format,
+        "resume \(reader.path): holds no training of a detector · expected a detector's run")
+    }
+    step = Int(try reader.integer(Place.step))
+    let (columns, rows) = try reader.table(Place.metrics)
+    guard columns == DetectorStepReport.columns, step >= 0 else {
+      throw ScrlError(.format, "resume \(reader.path): step \(step), metrics \(columns)")
+    }
+    metrics = Metrics(rows: rows)
+    folder = reader.path == path ? nil : path
+  }
+
+  /// The trainer as it was; the dataset must be the one that the run began with.
+  func trainer(
+    _ given: DatasetReader?, makeEngine: (Config) throws(ScrlError) -> any Engine
+  ) throws(ScrlError) -> DetectorTrainer {
+    let dataset: DatasetReader
+    if let given {
+      dataset = given
+    } else {
+      dataset = try DatasetReader(path: try reader.attributeText(Place.datasetPath))
+    }
+    let samples = try DetectionSamples(dataset)
+    guard try integer(Place.fingerprint) == dataset.fingerprint,
+      try integer(annotations) == samples.fingerprint
+    else {
+      throw ScrlError(
+        .data,
+        "resume: \(dataset.path) is not the dataset, with its boxes, that the run began with")
+    }
+    let trainer = try DetectorTrainer(
+      try Detector.load(reader, makeEngine: makeEngine), samples)
+    try reader.fill(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
+    if reader.has(Place.algorithms) {
+      try trainer.detector.engine.restoreAlgorithms(try reader.text(Place.algorithms))
+    }
+    trainer.stepsDone = step
+    return trainer
+  }
+
+  private func integer(_ place: String) throws(ScrlError) -> UInt64 {
+    UInt64(bitPattern: try reader.integer(place))
+  }
+}

@@ -1,0 +1,58 @@
+// What the labels of a detector are called, and the numbers that COCO files give them.
+
+import ScrlBase
+import ScrlStore
+
+package struct DetectorClasses: Equatable, Sendable {
+  package let count: Int
+  private let names: [String]  // may be shorter
+  private let ids: [Int]  // COCO's category ids
+
+  /// - Parameter ids: −1 where there is none, may be shorter; such a class gets the first free one
+  ///   from 1, as it does where a dataset is written as a COCO file.
+  package init(count: Int, names: [String] = [], ids: [Int32] = []) {
+    self.count = count
+    self.names = Array(names.prefix(count))
+    let known = ids.prefix(count).map { Int($0) }
+    var taken = Set(known)
+    var free = 0
+    self.ids = (0..<count).map { label in
+      if label < known.count, known[label] >= 0 { return known[label] }
+      repeat { free += 1 } while !taken.insert(free).inserted
+      return free
+    }
+  }
+
+  package func name(of label: Int) -> String {
+    names.indices.contains(label) ? names[label] : ""
+  }
+
+  package func categoryID(of label: Int) -> Int { ids[label] }
+}
+
+extension DetectorClasses {
+  private static let names = "/training/class_names"
+  private static let ids = "/training/class_ids"
+  private static let count = "/training/class_count"
+
+  /// A line a name; a line break in one becomes a space.
+  func write(to writer: CheckpointWriter) throws(ScrlError) {
+    try writer.write(DetectorClasses.count, integer: Int64(count))
+    let lines = names.map { name in String(name.map { $0.isNewline ? " " : $0 }) + "\n" }
+    try writer.write(DetectorClasses.names, text: lines.joined())
+    try writer.write(DetectorClasses.ids, text: ids.map { "\($0)\n" }.joined())
+  }
+
+  init(_ reader: CheckpointReader) throws(ScrlError) {
+    let count = Int(try reader.integer(DetectorClasses.count))
+    guard (1...100_000).contains(count) else {
+      throw ScrlError(.format, "read \(reader.path): \(count) classes · expected 1 … 100000")
+    }
+    let lines = { (text: String) in
+      text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+    }
+    let names = lines(try reader.text(DetectorClasses.names))
+    let ids = lines(try reader.text(DetectorClasses.ids)).map { Int32($0) ?? -1 }
+    self.init(count: count, names: names, ids: ids)
+  }
+}

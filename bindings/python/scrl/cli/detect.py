@@ -1,0 +1,275 @@
+"""`scrl detect train`, `scrl detect predict`, `scrl detect eval`."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import typer
+
+from .output import Failure, collect_notes, emit, say, table
+from .train import settings
+
+
+def _listener(json_lines: bool, batch: int) -> Any:
+    """Hears of steps: JSON lines, or on no terminal a line every ten seconds with the time left."""
+    import sys
+
+    start = last = time.monotonic()
+    first: List[int] = []
+
+    def hear(report: Any) -> None:
+        nonlocal last
+        if json_lines:
+            emit(event="step", **report._asdict())
+            return
+        first[:] = first or [report.step - 1]
+        now = time.monotonic()
+        if sys.stderr.isatty() or now - last < 10:
+            return
+        last = now
+        pace = (now - start) / (report.step - first[0])
+        say(f"step {report.step}/{report.total_steps}  loss {report.loss:.4f} "
+            f"(proposals {report.rpn_objectness + report.rpn_box:.3f}, classes "
+            f"{report.classification:.3f}, boxes {report.box:.3f}, masks {report.mask:.3f})  "
+            f"lr {report.lr:.3g}  {batch / pace:.1f} images/s  "
+            f"{pace * (report.total_steps - report.step) / 60:.1f} minutes left")
+
+    return hear
+
+
+def train(
+    data: Optional[str] = typer.Option(
+        None, "--data", help="Dataset with boxes (`scrl pack --annotations`)."),
+    out: str = typer.Option(..., "--out", help="Run folder; made when missing."),
+    weights: Optional[str] = typer.Option(
+        None, "--weights", help="What to start from: a run folder or checkpoint of `scrl pretrain` "
+        "or of a detector, or a .pth file. Without it: fresh weights."),
+    preset: str = typer.Option(
+        "detect-small", "--preset", help="Where options start: detect-small or detect-1x."),
+    set_: Optional[List[str]] = typer.Option(
+        None, "--set", help="KEY=VALUE, as often as wanted (`scrl config detect` lists keys)."),
+    steps: Optional[int] = typer.Option(
+        None, "--steps", help="Steps of the whole schedule (sets detect.steps).", min=1),
+    resume: bool = typer.Option(
+        False, "--resume", help="Go on with the run in --out, exactly, whatever the options."),
+    json_lines: bool = typer.Option(
+        False, "--json", help="One JSON object a step, and one at the end."),
+) -> None:
+    """Trains a detector: boxes and masks, or with `--set detect.kind=faster` boxes alone.
+
+    The backbone is ResNet-18 for detect-small, or that of `--weights`. detect-small suits pictures of
+    some 160 pixels and a few cores; for larger ones set detect.min_size, detect.test_size and
+    detect.max_size. detect-1x is Detectron2's recipe for COCO: much too long for a few cores.
+
+    Ctrl-C saves; `--resume` goes on exactly. The run folder ends with checkpoint.h5 and
+    metrics.jsonl.
+
+    Examples:
+
+    `scrl synth --out scenes/ && scrl pack scenes/ --annotations scenes/annotations.json --out d.h5`
+
+    `scrl detect train --data d.h5 --out det/`
+
+    `scrl detect train --data d.h5 --out det/ --weights run/ --steps 500 --set detect.norm=frozen`
+
+    `scrl detect train --out det/ --resume`
+    """
+    from .. import Detector
+
+    collect_notes()
+    if resume:
+        detector = Detector.resume(out, data)
+    elif data is None:
+        raise Failure("--data is missing: a dataset with boxes, or --resume for one that is told", 2)
+    else:
+        values: Dict[str, Any] = dict(settings(set_))
+        if steps is not None:
+            values["detect.steps"] = steps
+        detector = Detector(_with_preset(preset, values, weights), data, out, weights)
+    with detector:
+        _fit(detector, out, json_lines)
+
+
+def _with_preset(preset: str, values: Dict[str, Any], weights: Optional[str]) -> Any:
+    """A config from a preset; the weights' backbone unless model.arch is told."""
+    from .. import Config
+    from ..detector import backbone_of
+
+    config = Config(preset, **values)
+    if weights is not None and "model.arch" not in values:
+        for key, value in backbone_of(weights).items():
+            config[key] = value
+    return config
+
+
+def _fit(detector: Any, out: str, json_lines: bool) -> None:
+    batch = int(detector.config["detect.batch"])
+    begun, start = detector.progress()[0], time.perf_counter()
+    try:
+        last = detector.fit(_listener(json_lines, batch), progress=not json_lines)
+    except KeyboardInterrupt:
+        done, total = detector.progress()
+        raise Failure(
+            f"stopped after step {done} of {total}; all is saved, go on with "
+            f"`scrl detect train --out {out} --resume`", 130) from None
+    seconds = max(time.perf_counter() - start, 1e-9)
+    done, total = detector.progress()
+    rate = (done - begun) * batch / seconds
+    if json_lines:
+        emit(event="end", step=done, total_steps=total, seconds=seconds, out=out,
+             loss=None if last is None else last.loss, images_per_second=rate)
+    elif last is None:
+        say(f"nothing to do: step {done} of {total}")
+    else:
+        say(f"step {done} of {total}, loss {last.loss:.4f}, {rate:.1f} images/s; "
+            f"{os.path.join(out, 'checkpoint.h5')}")
+
+
+Listed = Tuple[int, str, Any]  # image id, name, pixels
+
+
+def _pictures(images: List[str], data: Optional[str]) -> Tuple[int, Iterator[Listed]]:
+    """How many pictures, and their ids, names and pixels (an exception for what cannot be read)."""
+    from .. import Dataset
+    from ..dataset import read_rgb
+    from ..errors import Error
+
+    if data is not None:
+        dataset = Dataset(data)
+
+        def of_dataset() -> Iterator[Listed]:
+            for index in range(len(dataset)):
+                yield dataset.image_id(index), dataset.name(index) or str(index), dataset[index]
+
+        return len(dataset), of_dataset()
+    files: List[str] = []
+    for each in images:
+        if os.path.isdir(each):
+            files += sorted(str(path) for path in Path(each).rglob("*") if path.is_file())
+        else:
+            files.append(each)
+
+    def of_files() -> Iterator[Listed]:
+        for index, path in enumerate(files):
+            try:
+                yield index + 1, path, read_rgb(path)
+            except (Error, OSError) as error:
+                yield index + 1, path, error
+
+    return len(files), of_files()
+
+
+def predict(
+    images: Optional[List[str]] = typer.Argument(None, help="Pictures, or folders of them."),
+    checkpoint: str = typer.Option(..., "--checkpoint", help="A detector's run folder or checkpoint."),
+    data: Optional[str] = typer.Option(
+        None, "--data", help="Instead of pictures: a dataset of `scrl pack`."),
+    out: Optional[str] = typer.Option(
+        None, "--out", help="COCO results JSON. Image ids are the dataset's; of files their number "
+        "in the list, from 1, with a file_name beside it."),
+    pictures: Optional[str] = typer.Option(
+        None, "--pictures", help="Folder for pictures with boxes and masks drawn on them."),
+    threshold: float = typer.Option(
+        0.5, "--threshold", help="Lowest score that is drawn and counted.", min=0, max=1),
+    json_lines: bool = typer.Option(False, "--json", help="One JSON object a picture."),
+) -> None:
+    """Finds things in pictures: class, score, box and mask of each.
+
+    Examples:
+
+    `scrl detect predict --checkpoint det/ photos/ --pictures drawn/`
+
+    `scrl detect predict --checkpoint det/ --data test.h5 --out results.json`
+
+    `scrl detect predict --checkpoint det/ photo.jpg --json`
+    """
+    from .. import Detector, progress as bars
+    from ..detector import results_of
+    from ..drawing import draw
+
+    if bool(images) == (data is not None):
+        raise Failure("expected pictures, or --data with a dataset, and not both", 2)
+    collect_notes()
+    if pictures:
+        os.makedirs(pictures, exist_ok=True)
+    results: List[Dict[str, Any]] = []
+    start, seen, kept, unreadable = time.perf_counter(), 0, 0, []
+    with Detector.load(checkpoint) as detector:
+        names, ids = detector.classes, detector.category_ids
+        total, listed = _pictures(images or [], data)
+        with bars.counter("detecting", "images", not json_lines) as show:
+            for number, (image_id, name, pixels) in enumerate(listed, 1):
+                show(number, total)
+                if isinstance(pixels, Exception):
+                    unreadable.append(f"{name}: {pixels}")
+                    continue
+                found = detector.predict(pixels)
+                seen += 1
+                made = results_of(found, image_id, ids)
+                if data is None:
+                    made = [{**each, "file_name": name} for each in made]
+                results += made
+                sure = found.above(threshold)
+                kept += len(sure)
+                if json_lines:
+                    emit(image_id=image_id, file_name=name, detections=[
+                        {**each, "label": int(label), "name": names[label]}
+                        for each, label in zip(made, found.labels)])
+                if pictures:
+                    stem = f"{image_id:06d}-{Path(name).stem}.jpg"
+                    draw(pixels, sure, names).save(os.path.join(pictures, stem), quality=92)
+    if out is not None:
+        part = out + ".part"
+        Path(part).write_text(json.dumps(results), "utf-8")
+        os.replace(part, out)
+    if not json_lines:
+        rate = seen / max(time.perf_counter() - start, 1e-9)
+        say(f"{seen} pictures, {len(results)} detections, {kept} of score {threshold:g} and more, "
+            f"{rate:.1f} images/s" + (f"; {out}" if out else "")
+            + (f"; {pictures}" if pictures else ""))
+        for line in unreadable[:20]:
+            say(f"left out: {line}")
+    if not seen:
+        raise Failure("none of the pictures could be read")
+
+
+def evaluate(
+    checkpoint: str = typer.Option(..., "--checkpoint", help="A detector's run folder or checkpoint."),
+    data: str = typer.Option(..., "--data", help="Dataset with boxes to compare with."),
+    results: Optional[str] = typer.Option(
+        None, "--results", help="Keeps the detections as COCO results JSON."),
+    json_lines: bool = typer.Option(False, "--json", help="The last line is one JSON object."),
+) -> None:
+    """COCO's figures of a detector on a dataset, for boxes and, where it makes them, masks.
+
+    AP is the mean over IoU thresholds 0.50 … 0.95; all are shares in 0 … 100, as is usual. "–": no
+    thing of that size.
+
+    Examples:
+
+    `scrl detect eval --checkpoint det/ --data test.h5`
+
+    `scrl detect eval --checkpoint det/ --data test.h5 --results results.json --json`
+    """
+    from .. import Detector
+
+    collect_notes()
+    start = time.perf_counter()
+    with Detector.load(checkpoint) as detector:
+        report = detector.evaluate(data, results=results, progress=not json_lines)
+    seconds = time.perf_counter() - start
+    if json_lines:
+        emit(**{kind: figures._asdict() for kind, figures in report.items()}, seconds=seconds)
+        return
+    kinds = list(report)
+    fields = report[kinds[0]]._fields
+
+    def shown(value: Any) -> str:
+        return "–" if value < 0 or value != value else f"{100 * value:.1f}"
+
+    rows = [[field, *(shown(getattr(report[kind], field)) for kind in kinds)]
+            for field in fields if isinstance(getattr(report[kinds[0]], field), float)]
+    table("", ["COCO", *kinds], rows)
+    say(f"{seconds:.1f} seconds")

@@ -1,0 +1,309 @@
+"""Detector: object detection and instance segmentation on our backbones, trained and used."""
+
+import os
+from ctypes import byref, c_char_p, c_int64, c_uint64
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+import numpy as np
+
+from . import _ffi, checkpoints, coco, runs, weights as weight_tables
+from ._ffi import PathLike, lib
+from .config import Config
+from .errors import ArgumentError, FormatError
+from .model import Model
+from .trainer import as_dataset
+
+PRESET = "detect-small"
+
+
+class DetectorReport(NamedTuple):
+    """What one training step of a detector did. Losses are those of this step's images."""
+
+    step: int              # steps done, this one included
+    loss: float            # the sum of the five below
+    lr: float              # learning rate, as used in this step
+    rpn_objectness: float  # proposals: object or not
+    rpn_box: float         # proposals: where
+    classification: float  # regions: which class
+    box: float             # regions: where
+    mask: float            # regions: which pixels; 0 with detect.kind=faster
+    gradient_norm: float   # over all weights that are trained, before detect.clip
+    boxes: int             # annotated boxes in this step's images
+    skipped: int           # images that could not be read
+    seconds: float         # duration, waiting for data included
+    wait_seconds: float    # of it, waiting for data
+    epoch: int             # of this step's first sample, from 0
+    total_steps: int       # of the whole schedule
+    did_step: bool         # False: no image could be used, nothing was changed
+
+
+def _report(raw: Any) -> DetectorReport:
+    return DetectorReport(
+        raw.step, raw.loss, raw.learning_rate, raw.rpn_objectness, raw.rpn_box,
+        raw.classification, raw.box, raw.mask, raw.gradient_norm, raw.boxes, raw.skipped,
+        raw.seconds, raw.wait_seconds, raw.epoch, raw.total_steps, bool(raw.did_step))
+
+
+class Detections(NamedTuple):
+    """What was seen in one picture, the highest score first."""
+
+    boxes: np.ndarray   # (K,4) float32: x0, y0, x1, y1 in pixels of the picture
+    labels: np.ndarray  # (K) int32, classes from 0
+    scores: np.ndarray  # (K) float32, 0 … 1
+    masks: Optional[List[Dict[str, Any]]]  # COCO's {"size": [H, W], "counts": text}; None: no masks
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def above(self, score: float) -> "Detections":
+        """Those of this score or more."""
+        count = int((self.scores >= score).sum())
+        return Detections(self.boxes[:count], self.labels[:count], self.scores[:count],
+                          None if self.masks is None else self.masks[:count])
+
+    def mask(self, index: int) -> np.ndarray:
+        """(H,W) bool: the mask of one of them."""
+        if self.masks is None:
+            raise ArgumentError("mask: a detector with detect.kind=faster makes no masks")
+        return coco.decode_mask(self.masks[index])
+
+
+class Detector(_ffi.Handle):
+    """Faster R-CNN or Mask R-CNN with a feature pyramid, by Detectron2's definitions.
+
+    config   a Config, a mapping of keys, or None: the preset "detect-small"; the keys are detect.*
+             with model.*, seed, threads, compute.*, loader.* and checkpoint.*.
+    dataset  a Dataset with boxes, or a path to one. Learnt from are boxes with a class that are
+             neither crowds nor marked difficult; images without one are left out.
+    out      run folder for checkpoints and metrics.jsonl, made when missing; None: nowhere.
+    weights  what to start from: a checkpoint or run folder of pretraining or of a detector, a Model,
+             or a file that load_weights() reads; None: fresh weights. Unless config is a Config or
+             sets model.arch, the architecture is that of the weights.
+    Raises ConfigError, DataError (no boxes, no masks for detect.kind=mask, more classes than
+    detect.classes), StorageError, FormatError, OutOfMemoryError.
+    """
+
+    def __init__(self, config: Any = None, dataset: Any = None, out: Optional[PathLike] = None,
+                 weights: Any = None) -> None:
+        if dataset is None:
+            raise ArgumentError("Detector: dataset is None, expected a Dataset with boxes; "
+                                "Detector.load() gives one for inference")
+        state, start = _start(weights)
+        config = _config(config, weights, state)
+        data = as_dataset(dataset)
+        pointer = _ffi.detector_p()
+        _ffi.check(lib.scrl_detector_new(
+            config._handle, data._handle, start, None if out is None else _ffi.path_bytes(out),
+            byref(pointer)))
+        self._own(pointer, lib.scrl_detector_free)
+        if state is not None:
+            self._take_backbone(_encoder(state))
+
+    def _take_backbone(self, state: Dict[str, Any]) -> None:
+        lacking = [name for name, _, _ in _ffi.parameter_table(self._handle, "detector")
+                   if name.startswith("encoder.") and name not in state]
+        if lacking:
+            raise ArgumentError(f"Detector: the weights lack {lacking[0]} and perhaps more of the "
+                                f"backbone {self.config['model.arch']}")
+        self.load_state_dict(state, strict=False)
+
+    @classmethod
+    def _adopt(cls, pointer: Any) -> "Detector":
+        detector = cls.__new__(cls)
+        detector._own(pointer, lib.scrl_detector_free)
+        return detector
+
+    @classmethod
+    def resume(cls, path: PathLike, dataset: Any = None) -> "Detector":
+        """Goes on where a training stopped; every later byte is as if it had not.
+
+        path     a run folder (its newest whole checkpoint) or a checkpoint file.
+        dataset  None: the one named in the checkpoint.
+        """
+        pointer = _ffi.detector_p()
+        data = as_dataset(dataset)
+        _ffi.check(lib.scrl_detector_resume(
+            _ffi.path_bytes(path), data._handle if data is not None else None, byref(pointer)))
+        return cls._adopt(pointer)
+
+    @classmethod
+    def load(cls, path: PathLike) -> "Detector":
+        """The detector of a checkpoint, for inference: a file, or a run folder's newest whole one."""
+        pointer = _ffi.detector_p()
+        _ffi.check(lib.scrl_detector_load(_ffi.path_bytes(path), byref(pointer)))
+        return cls._adopt(pointer)
+
+    @property
+    def config(self) -> Config:
+        """A copy of the detector's config, detect.classes settled."""
+        pointer = _ffi.config_p()
+        _ffi.check(lib.scrl_detector_config(self._handle, byref(pointer)))
+        return Config._adopt(pointer)
+
+    def _class_at(self, number: int) -> Tuple[str, int]:
+        name, category = c_char_p(), c_int64()
+        _ffi.check(lib.scrl_detector_class_at(
+            self._handle, number, byref(name), byref(category)))
+        return (name.value or b"").decode("utf-8", "replace"), category.value
+
+    @property
+    def classes(self) -> List[str]:
+        """The class names, by label; "" where the dataset had none."""
+        count = _ffi.read_size(lib.scrl_detector_class_count, self._handle)
+        return [self._class_at(number)[0] for number in range(count)]
+
+    @property
+    def category_ids(self) -> List[int]:
+        """COCO's category ids, by label; the first free one from 1 where the dataset had none."""
+        count = _ffi.read_size(lib.scrl_detector_class_count, self._handle)
+        return [self._class_at(number)[1] for number in range(count)]
+
+    def progress(self) -> Tuple[int, int]:
+        """(steps done, steps of the whole schedule); (0, 0) of a loaded detector."""
+        done, total = c_uint64(), c_uint64()
+        _ffi.check(lib.scrl_detector_progress(self._handle, byref(done), byref(total)))
+        return done.value, total.value
+
+    def step(self) -> DetectorReport:
+        """One optimisation step on the dataset's next batch.
+
+        Raises DivergedError (weights are those of before), StateError for a loaded detector or
+        after the last step.
+        """
+        raw = _ffi.scrl_detector_report()
+        _ffi.check(lib.scrl_detector_step(self._handle, byref(raw)))
+        return _report(raw)
+
+    def fit(self, callback: Optional[Callable[[DetectorReport], Any]] = None,
+            progress: bool = True, steps: Optional[int] = None) -> Optional[DetectorReport]:
+        """Trains to the end of the schedule, or at most `steps` steps; saves when it ends or stops.
+
+        callback  hears of every step; a true answer stops the run after it (saved, no exception). An
+                  exception in it stops the run too and is raised when all is saved.
+        progress  a bar with loss, rate, images/s and time left, on a terminal.
+        Returns the last step's report, None when there was nothing to do.
+        Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
+        DivergedError; StorageError; StateError for a loaded detector.
+        """
+        done, total = self.progress()
+        return runs.fit(
+            lambda most, hear: lib.scrl_detector_run(
+                self._handle, most, _ffi.scrl_detector_fn(hear), None),
+            _report, done, total, int(self.config["detect.batch"]), callback, progress, steps,
+            "Detector.resume()")
+
+    def cancel(self) -> None:
+        """Asks a running fit() to stop after its step; any thread, at any time."""
+        _ffi.check(lib.scrl_detector_cancel(self._handle))
+
+    def save(self, path: PathLike) -> None:
+        """Saves a checkpoint, whole or not at all; of a training one, resume() can go on from it."""
+        _ffi.check(lib.scrl_detector_save(self._handle, _ffi.path_bytes(path)))
+
+    def predict(self, image: Any) -> Detections:
+        """What is seen in a picture (H,W,3) uint8 of any size; boxes and masks in its pixels."""
+        array = np.ascontiguousarray(image)
+        if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+            raise ArgumentError(
+                f"predict: image is {array.dtype} {array.shape}, expected uint8 (H, W, 3)")
+        pointer = _ffi.detections_p()
+        height, width = array.shape[:2]
+        _ffi.check(lib.scrl_detector_predict(
+            self._handle, array.ctypes.data_as(_ffi.bytes_), height, width, 0, byref(pointer)))
+        with _Found(pointer) as found:
+            return found.read([height, width], self.config["detect.kind"] == "mask")
+
+    def state_dict(self) -> Dict[str, np.ndarray]:
+        """Weights and running statistics by name, copied: encoder.*, fpn.*, rpn.*, box_head.*, …"""
+        return weight_tables.read(self._handle, "detector")
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Copies weights in, all or none. The optimiser's momentum stays as it is.
+
+        strict: missing and unknown names raise ArgumentError.
+        """
+        weight_tables.write(self._handle, "detector", state, strict)
+
+
+class _Found(_ffi.Handle):
+    """scrl_detections."""
+
+    def __init__(self, pointer: Any) -> None:
+        self._own(pointer, lib.scrl_detections_free)
+
+    def read(self, size: List[int], with_masks: bool) -> Detections:
+        count = _ffi.read_size(lib.scrl_detections_count, self._handle)
+        boxes, labels = np.empty((count, 4), np.float32), np.empty(count, np.int32)
+        scores, masks = np.empty(count, np.float32), []
+        for index in range(count):
+            raw = _ffi.scrl_detection()
+            _ffi.check(lib.scrl_detections_at(self._handle, index, byref(raw)))
+            boxes[index], labels[index], scores[index] = raw.box[:], raw.label, raw.score
+            masks.append({"size": list(size), "counts": (raw.mask or b"").decode("ascii")})
+        return Detections(boxes, labels, scores, masks if with_masks else None)
+
+
+def results_of(found: Detections, image_id: int, category_ids: List[int]) -> List[Dict[str, Any]]:
+    """Detections as the entries of a COCO results file."""
+    entries = []
+    for index in range(len(found)):
+        x0, y0, x1, y1 = (float(side) for side in found.boxes[index])
+        entry = {"image_id": image_id, "category_id": category_ids[found.labels[index]],
+                 "bbox": [x0, y0, x1 - x0, y1 - y0], "score": float(found.scores[index])}
+        if found.masks is not None:
+            entry["segmentation"] = found.masks[index]
+        entries.append(entry)
+    return entries
+
+
+# ------------------------------------------------------------------ starting weights
+
+def _start(weights: Any) -> Tuple[Optional[Mapping[str, Any]], Optional[bytes]]:
+    """Weights as values to copy in, or as a path for the library."""
+    if weights is None:
+        return None, None
+    if isinstance(weights, Model):
+        return weights.state_dict(), None
+    if checkpoints.is_foreign(weights):
+        return checkpoints.load_foreign(weights), None
+    return None, _ffi.path_bytes(weights)
+
+
+def _config(config: Any, weights: Any, state: Any) -> Config:
+    """A Config as it is; of anything else the backbone is that of the weights, unless it is told."""
+    if isinstance(config, Config):
+        return config
+    values = dict(config or {}) if not isinstance(config, str) else {}
+    made = Config(config if isinstance(config, str) else PRESET, **values)
+    if weights is None or "model.arch" in values:
+        return made
+    for key, value in backbone_of(weights, state).items():
+        made[key] = value
+    return made
+
+
+def backbone_of(weights: Any, state: Any = None) -> Dict[str, Any]:
+    """model.arch and model.stem of weights: a Model, a checkpoint, or a foreign file."""
+    if state is None:
+        state, _ = _start(weights)
+    if isinstance(weights, Model):
+        known = weights.config
+    elif state is not None:
+        if state.arch is None:
+            raise FormatError(f"Detector: {os.fsdecode(weights)} is of no ResNet that is known here")
+        return {"model.arch": state.arch, "model.stem": "imagenet"}
+    else:
+        try:
+            with Model.load(weights) as model:
+                known = model.config
+        except FormatError:
+            with Detector.load(weights) as detector:
+                known = detector.config
+    return {key: known[key] for key in ("model.arch", "model.stem")}
+
+
+def _encoder(state: Mapping[str, Any]) -> Dict[str, Any]:
+    """A backbone's weights under a detector's names."""
+    prefix = weight_tables.PREFIX
+    return {"encoder." + name[len(prefix):]: values for name, values in state.items()
+            if name.startswith(prefix)}

@@ -1,0 +1,48 @@
+"""The loop around a run in the library: progress, a callback, Ctrl-C, what stopped it."""
+
+from typing import Any, Callable, List, Optional
+
+from . import _ffi, progress as bars
+from .errors import CancelledError
+from .interrupts import interrupt_into
+
+
+def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[Any], Any],
+        done: int, total: int, batch: int, callback: Optional[Callable[[Any], Any]],
+        progress: bool, steps: Optional[int], go_on: str) -> Optional[Any]:
+    """Runs to the end of the schedule, or at most `steps` steps.
+
+    start  calls the library with (steps, listener) and answers its status.
+    read   makes a report of what the listener hears.
+    go_on  how to resume, for the text of KeyboardInterrupt.
+    Returns the last step's report, None when there was nothing to do.
+    """
+    if steps is not None and _ffi.count_of(steps, "steps") == 0:
+        return None
+    last: List[Any] = []
+    failure: List[BaseException] = []
+    stops: List[str] = []
+    if steps is not None:
+        total = min(done + steps, total) if total else done + steps
+
+    with bars.training(total, done, progress) as show:
+        def on_step(raw: Any, _user: Any) -> int:
+            try:
+                report = read(raw.contents)
+                last[:] = [report]
+                show(report, batch / max(report.seconds, 1e-9))
+                if callback is not None and callback(report):
+                    stops.append("callback")
+            except BaseException as error:
+                failure.append(error)
+            return 1 if stops or failure else 0
+
+        with interrupt_into(stops):
+            code = start(steps or 0, on_step)
+    if failure:
+        raise failure[0]
+    if "interrupt" in stops and code in (0, CancelledError.status):
+        raise KeyboardInterrupt(f"stopped; all is saved, go on with {go_on}")
+    if not (stops and code == CancelledError.status):
+        _ffi.check(code)
+    return last[0] if last else None
