@@ -1,14 +1,33 @@
-"""Detections drawn on their picture, with Pillow."""
+"""Pictures for a detector, and detections drawn on them, with Pillow."""
 
+import os
 from typing import Any, List
 
 import numpy as np
 
 from .detector import Detections
+from .errors import DataError
 
 COLOURS = ("#e6194b", "#3cb44b", "#ffe119", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6",
            "#bcf60c", "#fabebe")
 MASK_SHARE = 0.45  # of the colour in a mask's pixels
+
+
+def read_rgb(path: "os.PathLike[str] | str") -> np.ndarray:
+    """(H,W,3) uint8 of a picture file, as pack() would store it. Raises DataError, OSError."""
+    from PIL import Image
+
+    from .packing import _rgb
+
+    with open(path, "rb") as file:
+        is_jpeg = file.read(2) == b"\xff\xd8"
+    if not is_jpeg:
+        return _rgb(os.fsencode(path), "not a picture that Pillow knows")
+    try:
+        with Image.open(path) as image:
+            return np.ascontiguousarray(image.convert("RGB"))
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
+        raise DataError(f"cannot be decoded: {' '.join(str(error).split())}") from None
 
 
 def draw(pixels: np.ndarray, found: Detections, names: List[str]) -> Any:

@@ -1,6 +1,7 @@
 """Evaluations of a trained backbone on labelled data.
 
     scrl.evaluate.linear(model, "train.h5", "test.h5").accuracy
+    scrl.evaluate.detection("run/", "train.h5", "test.h5").boxes.ap
 """
 
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from . import _ffi, progress as bars
 from ._ffi import lib
 from .dataset import Dataset
 from .errors import ArgumentError, CancelledError, ShapeError
+from .finetune import DetectionReport, detection
 from .interrupts import interrupt_into
 from .model import Model
 
