@@ -310,7 +310,9 @@ public func scrl_detector_measure(
     let reader = try ScrlCAPI.dataset(dataset).reader
     let path = results == nil ? nil : try text(results, "detector_measure: results")
     try withHandle(detector, DetectorHandle.self) { handle throws(ScrlError) in
-      let made = try handle.detector.measure(reader, masks: masks != nil, results: path) { done, total in
+      let made = try handle.detector.measure(
+        reader, masks: masks != nil, results: path
+      ) { done, total in
         guard let progress else { return true }
         return progress(done, total, user) == 0
       }

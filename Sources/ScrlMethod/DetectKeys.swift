@@ -13,7 +13,8 @@ extension ConfigKey {
     integer(
       "detect.steps", \.detect.steps, 0...1_000_000_000,
       "length of the schedule in steps; 0: from detect.epochs"),
-    real("detect.base_lr", \.detect.baseRate, 0...1000, "learning rate at batch 16, scaled linearly"),
+    real(
+      "detect.base_lr", \.detect.baseRate, 0...1000, "learning rate at batch 16, scaled linearly"),
     integer(
       "detect.warmup_steps", \.detect.warmupSteps, 0...1_000_000_000,
       "steps of linear warm-up from a thousandth of the rate; at most a tenth of the schedule"),

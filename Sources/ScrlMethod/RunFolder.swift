@@ -40,7 +40,9 @@ package final class RunFolder {
     }
   }
 
-  package func checkpointPath(step: Int) -> String { path + "/" + CheckpointFolder.name(step: step) }
+  package func checkpointPath(step: Int) -> String {
+    path + "/" + CheckpointFolder.name(step: step)
+  }
 
   /// Makes a written checkpoint the newest and removes old ones.
   package func settle(step: Int, keep: Int) throws(ScrlError) {

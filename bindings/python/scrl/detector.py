@@ -6,10 +6,11 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 import numpy as np
 
-from . import _ffi, checkpoints, coco, runs, weights as weight_tables
+from . import _ffi, checkpoints, coco, progress as bars, runs, weights as weight_tables
 from ._ffi import PathLike, lib
 from .config import Config
-from .errors import ArgumentError, FormatError
+from .errors import ArgumentError, CancelledError, FormatError
+from .interrupts import interrupt_into
 from .model import Model
 from .trainer import as_dataset
 
@@ -66,6 +67,27 @@ class Detections(NamedTuple):
         if self.masks is None:
             raise ArgumentError("mask: a detector with detect.kind=faster makes no masks")
         return coco.decode_mask(self.masks[index])
+
+
+class Figures(NamedTuple):
+    """COCO's figures: shares in 0 … 1, −1 where there is no object of the kind."""
+
+    ap: float         # mean over overlaps 0.50, 0.55, … 0.95
+    ap50: float       # at overlap 0.50
+    ap75: float
+    ap_small: float   # objects of up to 32² pixels
+    ap_medium: float  # 32² … 96²
+    ap_large: float
+    ar1: float        # recall, mean over the overlaps, with one detection an image and class
+    ar10: float
+    ar100: float
+    ar_small: float
+    ar_medium: float
+    ar_large: float
+    images: int
+    objects: int      # without crowds
+    crowds: int
+    detections: int
 
 
 class Detector(_ffi.Handle):
@@ -213,6 +235,48 @@ class Detector(_ffi.Handle):
         with _Found(pointer) as found:
             return found.read([height, width], self.config["detect.kind"] == "mask")
 
+    def evaluate(self, dataset: Any, kind: Optional[str] = None,
+                 results: Optional[PathLike] = None, progress: bool = True) -> Dict[str, Figures]:
+        """COCO's figures on a dataset: {"bbox": Figures, "segm": Figures}.
+
+        Label k of the detector is class k of the dataset. Boxes without a class are no objects.
+
+        kind     "bbox" or "segm": only that; None: both where the detector makes masks and the
+                 dataset has them.
+        results  where the detections go as a COCO results file; None: nowhere.
+        progress a bar with rate and time left, on a terminal.
+        Raises DataError (no objects; no masks for "segm"), StateError ("segm" of a detector with
+        detect.kind=faster), StorageError; KeyboardInterrupt after Ctrl-C.
+        """
+        if kind not in (None, "bbox", "segm"):
+            raise ArgumentError(f"evaluate: kind is {kind!r}, expected 'bbox', 'segm' or None")
+        data = as_dataset(dataset)
+        masks = kind == "segm" or (
+            kind is None and self.config["detect.kind"] == "mask" and _has_masks(data))
+        boxes, segments = _ffi.scrl_coco_metrics(), _ffi.scrl_coco_metrics()
+        failure: List[BaseException] = []
+        stops: List[str] = []
+        with bars.counter("measuring", "images", progress) as show:
+            def hear(done: int, total: int, _user: Any) -> int:
+                try:
+                    show(done, total)
+                except BaseException as error:
+                    failure.append(error)
+                return 1 if stops or failure else 0
+
+            with interrupt_into(stops):
+                code = lib.scrl_detector_measure(
+                    self._handle, data._handle, None if results is None else
+                    _ffi.path_bytes(results), _ffi.scrl_measure_fn(hear), None, byref(boxes),
+                    byref(segments) if masks else None)
+        if failure:
+            raise failure[0]
+        if "interrupt" in stops and code in (0, CancelledError.status):
+            raise KeyboardInterrupt("measuring stopped")
+        _ffi.check(code)
+        found = {} if kind == "segm" else {"bbox": _figures(boxes)}
+        return {**found, "segm": _figures(segments)} if masks else found
+
     def state_dict(self) -> Dict[str, np.ndarray]:
         """Weights and running statistics by name, copied: encoder.*, fpn.*, rpn.*, box_head.*, …"""
         return weight_tables.read(self._handle, "detector")
@@ -223,6 +287,16 @@ class Detector(_ffi.Handle):
         strict: missing and unknown names raise ArgumentError.
         """
         weight_tables.write(self._handle, "detector", state, strict)
+
+
+def _figures(raw: Any) -> Figures:
+    return Figures(*(getattr(raw, name) for name in Figures._fields))
+
+
+def _has_masks(data: Any) -> bool:
+    """Whether every box with a class has a mask."""
+    return all(data.mask(index, box) is not None for index in range(len(data))
+               for box, label in enumerate(data.box_labels(index)) if label >= 0)
 
 
 class _Found(_ffi.Handle):

@@ -1,18 +1,38 @@
-"""Detections drawn on their picture, with Pillow."""
+"""Pictures for a detector, and detections drawn on them, with Pillow."""
 
+import os
 from typing import Any, List
 
 import numpy as np
 
 from .detector import Detections
+from .errors import DataError
 
 COLOURS = ("#e6194b", "#3cb44b", "#ffe119", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6",
            "#bcf60c", "#fabebe")
 MASK_SHARE = 0.45  # of the colour in a mask's pixels
 
 
+def read_rgb(path: "os.PathLike[str] | str") -> np.ndarray:
+    """(H,W,3) uint8 of a picture file, as pack() would store it. Raises DataError, OSError."""
+    from PIL import Image
+
+    from .packing import _rgb
+
+    with open(path, "rb") as file:
+        is_jpeg = file.read(2) == b"\xff\xd8"
+    if not is_jpeg:
+        return _rgb(os.fsencode(path), "not a picture that Pillow knows")
+    try:
+        with Image.open(path) as image:
+            return np.ascontiguousarray(image.convert("RGB"))
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
+        raise DataError(f"cannot be decoded: {' '.join(str(error).split())}") from None
+
+
 def draw(pixels: np.ndarray, found: Detections, names: List[str]) -> Any:
-    """A Pillow image: masks tinted, boxes outlined, class and score written; best on top."""
+    """A Pillow image: masks tinted, boxes outlined, class and score written (a NaN is not); best on
+    top."""
     from PIL import Image, ImageColor, ImageDraw
 
     painted = np.array(pixels, np.float32)
@@ -32,7 +52,9 @@ def draw(pixels: np.ndarray, found: Detections, names: List[str]) -> Any:
                       width=width)
         label = int(found.labels[index])
         name = names[label] if label < len(names) and names[label] else str(label)
-        text = f"{name} {found.scores[index]:.2f}".encode("latin-1", "replace").decode("latin-1")
+        score = found.scores[index]
+        told = name if np.isnan(score) else f"{name} {score:.2f}"
+        text = told.encode("latin-1", "replace").decode("latin-1")
         place = pen.textbbox((x0 + 1, max(y0 - 11, 0)), text)
         pen.rectangle(place, fill=colours[index])
         pen.text((x0 + 1, max(y0 - 11, 0)), text, fill="#000000")

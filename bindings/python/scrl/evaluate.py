@@ -4,6 +4,7 @@
     scrl.evaluate.knn(model, "train.h5", "test.h5").accuracy       # nothing learnt
     scrl.evaluate.regions(model, "boxes.h5").linear                # labelled boxes
     scrl.evaluate.retrieval(model, "boxes.h5").precision5
+    scrl.evaluate.detection(model, "boxes.h5", "test.h5").boxes.ap  # a detector, fine-tuned
     scrl.evaluate.correspondence(model, "photos.h5").median_error  # without labels
     scrl.evaluate.health(model, "photos.h5").collapse
 """
@@ -15,6 +16,7 @@ from . import _ffi, progress as bars
 from ._ffi import lib
 from .errors import ArgumentError
 from .evaluating import one_or_more, opened, pair, positive, run
+from .finetune import DetectionReport, detection
 from .judges import (
     ROWS, CorrespondenceReport, HealthReport, KNNReport, RegionReport, RetrievalReport, correspondence,
     health, knn, regions, retrieval,

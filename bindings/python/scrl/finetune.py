@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from . import detector as detectors
 from ._ffi import PathLike
-from .coco import Figures
+from .detector import Figures
 
 
 class DetectionReport(NamedTuple):

@@ -2,7 +2,8 @@
 
 import base64
 import io
-from typing import Any, Dict, List, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
@@ -98,8 +99,12 @@ def data_uri(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(room.getvalue()).decode("ascii")
 
 
-def curve(metrics: List[Dict[str, Any]]) -> str:
-    """Loss and learning rate by step as inline SVG in the page's ink; needs matplotlib."""
+@contextmanager
+def inline_svg(*arguments: Any, **options: Any) -> Iterator[Tuple[Any, Any, List[str]]]:
+    """Yields figure, axes and a list that holds the SVG afterwards, in the page's ink; needs matplotlib.
+
+    The arguments are those of pyplot.subplots().
+    """
     try:
         import matplotlib
     except ImportError:
@@ -107,19 +112,41 @@ def curve(metrics: List[Dict[str, Any]]) -> str:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    points = [(line["step"], line["loss"]) for line in metrics if is_number(line.get("loss"))]
-    steps, losses = np.array(points, float).reshape(-1, 2).T
+    drawn: List[str] = []
     with plt.rc_context({
             "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
             "ytick.color": INK, "font.size": 11, "svg.fonttype": "none", "svg.hashsalt": "scrl",
             "font.family": "sans-serif"}):
-        figure, (top, low) = plt.subplots(
-            2, 1, figsize=(9.2, 4.2), sharex=True, height_ratios=[3, 1], layout="constrained")
+        figure, grid = plt.subplots(*arguments, layout="constrained", **options)
+        yield figure, grid, drawn
+        for axes in figure.axes:
+            axes.grid(True, color="#808080", alpha=0.25, linewidth=0.6)
+            axes.spines[["top", "right"]].set_visible(False)
+        room = io.StringIO()
+        figure.savefig(room, format="svg", transparent=True, metadata={"Date": None})
+        plt.close(figure)
+    text = room.getvalue()
+    drawn.append(text[text.index("<svg"):].replace(INK, "currentColor"))
+
+
+def smoothed(values: np.ndarray) -> Tuple[int, np.ndarray]:
+    """The moving mean of a curve, and how many points it begins later."""
+    width = max(5, len(values) // 40)
+    if len(values) <= max(10, width):
+        return 0, values
+    return width - 1, np.convolve(values, np.ones(width) / width, "valid")
+
+
+def curve(metrics: List[Dict[str, Any]]) -> str:
+    """Loss and learning rate by step as inline SVG; needs matplotlib."""
+    points = [(line["step"], line["loss"]) for line in metrics if is_number(line.get("loss"))]
+    steps, losses = np.array(points, float).reshape(-1, 2).T
+    with inline_svg(2, 1, figsize=(9.2, 4.2), sharex=True, height_ratios=[3, 1]) as (
+            _, (top, low), drawn):
         top.plot(steps, losses, color="#4c8dd6", alpha=0.35, linewidth=1)
-        if len(losses) > 10:
-            width = max(5, len(losses) // 40)
-            smooth = np.convolve(losses, np.ones(width) / width, "valid")
-            top.plot(steps[width - 1:], smooth, color="#2f76c9", linewidth=2.2)
+        later, smooth = smoothed(losses)
+        if later:
+            top.plot(steps[later:], smooth, color="#2f76c9", linewidth=2.2)
         top.set_ylabel("loss")
         rates = [(line["step"], line["learning_rate"]) for line in metrics
                  if is_number(line.get("learning_rate"))]
@@ -127,11 +154,4 @@ def curve(metrics: List[Dict[str, Any]]) -> str:
             low.plot(*np.array(rates, float).T, color="#d9822b", linewidth=1.8)
         low.set_ylabel("learning rate")
         low.set_xlabel("step")
-        for axes in (top, low):
-            axes.grid(True, color="#808080", alpha=0.25, linewidth=0.6)
-            axes.spines[["top", "right"]].set_visible(False)
-        room = io.StringIO()
-        figure.savefig(room, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(figure)
-    text = room.getvalue()
-    return text[text.index("<svg"):].replace(INK, "currentColor")
+    return drawn[0]

@@ -139,6 +139,10 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) ->
     if not os.path.isdir(folder):
         raise StorageError(f"report: {folder} is not a run folder")
     metrics = read_metrics(folder)
+    if any("rpn_objectness" in line for line in metrics):  # a detector's run
+        from . import detection_report
+
+        return detection_report.write(folder, out, metrics, _open_dataset, dataset, images)
     data = _open_dataset(folder, dataset)
     with Model.load(folder) as trained:
         config = trained.config

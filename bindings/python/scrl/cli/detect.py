@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from itertools import count
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
@@ -133,15 +134,23 @@ Listed = Tuple[int, str, Any]  # image id, name, pixels
 def _pictures(images: List[str], data: Optional[str]) -> Tuple[int, Iterator[Listed]]:
     """How many pictures, and their ids, names and pixels (an exception for what cannot be read)."""
     from .. import Dataset
-    from ..dataset import read_rgb
+    from ..drawing import read_rgb
     from ..errors import Error
 
     if data is not None:
         dataset = Dataset(data)
 
+        known = [dataset.image_id(index) for index in range(len(dataset))]
+        taken = {each for each in known if each is not None}
+        free = (number for number in count(1) if number not in taken)
+
         def of_dataset() -> Iterator[Listed]:
-            for index in range(len(dataset)):
-                yield dataset.image_id(index), dataset.name(index) or str(index), dataset[index]
+            for index, each in enumerate(known):
+                name = dataset.name(index) or f"image {index}"
+                try:
+                    yield next(free) if each is None else each, name, dataset[index]
+                except Error as error:
+                    yield -1, name, error
 
         return len(dataset), of_dataset()
     files: List[str] = []
