@@ -1,5 +1,6 @@
 """Stages that judge a pretrained backbone. Each sees the run folder of one method and seed."""
 
+import math
 import shutil
 from functools import partial
 from pathlib import Path
@@ -87,8 +88,9 @@ def quick(work: Work, model: Path, data: List[Path], how: Quick) -> Dict[str, An
     alive = scrl.evaluate.health(model, data[0], rows="regions", images=how.images, seed=0,
                                  progress=False)
     return {"within_cell": place.within_cell, "chance": place.chance_within,
-            "mean_error": place.mean_error, "effective_rank": alive.effective_rank,
-            "deviation": alive.deviation, "collapse": alive.collapse}
+            "mean_error": place.mean_error, "deviation": alive.deviation,
+            "effective_rank": None if math.isnan(alive.effective_rank) else alive.effective_rank,
+            "collapse": alive.collapse}
 
 
 # ------------------------------------------------------------------ detection
@@ -120,8 +122,5 @@ def detection(work: Work, model: Path, data: List[Path], how: Any, tuned: Detect
         if done < total:
             raise Stopped
         found = detector.evaluate(test, progress=False)
-    result = {}
-    for kind, name in (("bbox", "box"), ("segm", "mask")):
-        for key in ("ap", "ap50", "ap75"):
-            result[f"{name}_{key}"] = float(getattr(found[kind], key))
-    return result
+    return {f"{name}_{key}": float(getattr(found[kind], key))
+            for kind, name in (("bbox", "box"), ("segm", "mask")) for key in ("ap", "ap50", "ap75")}

@@ -23,8 +23,9 @@ from .judges import (
 )
 
 __all__ = [
-    "ROWS", "CorrespondenceReport", "HealthReport", "KNNReport", "LinearReport", "RegionReport",
-    "RetrievalReport", "correspondence", "health", "knn", "linear", "regions", "retrieval",
+    "ROWS", "CorrespondenceReport", "DetectionReport", "HealthReport", "KNNReport", "LinearReport",
+    "RegionReport", "RetrievalReport", "correspondence", "detection", "health", "knn", "linear",
+    "regions", "retrieval",
 ]
 QUIRKS = {None: 0, "corrected": 1, "official": 2}
 
