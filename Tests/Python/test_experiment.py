@@ -28,10 +28,12 @@ TINY = {
 
 def tiny(**changes):
     """Settings of seconds: two seeds, three methods."""
-    sets = {name: plan.replace(what, count=20, side=48) for name, what in plan.FULL.pictures.items()}
+    sets = {name: plan.replace(what, count=20, side=48)
+            for name, what in plan.FULL.pictures.items()}
     return plan.replace(
         plan.FULL, name="tiny", seeds=(0, 1), methods=("random", "byol", "scrl"), pictures=sets,
-        pretraining=plan.replace(plan.FULL.pretraining, images=16, calibration_steps=2, common=TINY),
+        pretraining=plan.replace(
+            plan.FULL.pretraining, images=16, calibration_steps=2, common=TINY),
         linear=plan.Linear(crops=1, epochs=3, base_lr=0.2), **changes)
 
 
@@ -201,7 +203,8 @@ def test_no_stage_begins_after_the_time(tmp_path):
 
 
 def test_time_left_comes_from_measured_rates(tmp_path):
-    stages = [stage("slow.a", [], work=100), stage("slow.b", [], work=300), stage("new", [], work=8)]
+    stages = [stage(name, [], work=work) for name, work in (
+        ("slow.a", 100), ("slow.b", 300), ("new", 8))]
     cache = Cache(tmp_path, flow.keys_of(stages))
     text = runner.plan(stages, cache, {"new": 2.0})
     assert "more than 4 s left" in text and "? ~" in text

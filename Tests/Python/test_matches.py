@@ -17,7 +17,8 @@ def places_of(pair, number, cells=8):
     crop, flip = (pair.crop1, pair.flip1) if number == 1 else (pair.crop2, pair.flip2)
     side = pair.view1.shape[-1]
     at = matches.to_image(matches.centres(cells, cells, side), crop, flip, side)
-    waves = [f(at[:, axis] / scale) for axis in (0, 1) for scale in (20, 40) for f in (np.sin, np.cos)]
+    waves = [wave(at[:, axis] / scale)
+             for axis in (0, 1) for scale in (20, 40) for wave in (np.sin, np.cos)]
     return np.array(waves).reshape(8, cells, cells)
 
 
@@ -26,7 +27,8 @@ def test_a_place_in_a_view_is_a_place_in_the_image(rng):
     for crop, flip in (((5, 10, 40, 80), True), ((0, 0, 64, 64), False)):
         there = matches.to_image(points, crop, flip, 64)
         np.testing.assert_allclose(matches.to_view(there, crop, flip, 64), points, atol=1e-9)
-    assert matches.to_image(np.array([[0.0, 64.0]]), (5, 10, 40, 80), True, 64).tolist() == [[90, 45]]
+    corner = matches.to_image(np.array([[0.0, 64.0]]), (5, 10, 40, 80), True, 64)
+    assert corner.tolist() == [[90, 45]]
 
 
 def test_features_of_places_are_matched_and_others_are_not(rng):

@@ -53,14 +53,13 @@ def test_a_look_changes_what_it_says():
         return (inside.max(1) - inside.min(1)).mean()
 
     assert grey_apart(synth.Look(saturation=0)) < 2 < 20 < grey_apart(synth.Look())
-    count = [len(synth.render(2, k, "scenes", 160, synth.Look(objects=(1, 1)))[1]) for k in range(8)]
-    assert max(count) == 1
+    alone = synth.Look(objects=(1, 1))
+    assert max(len(synth.render(2, k, "scenes", 160, alone)[1]) for k in range(8)) == 1
     small, large = (max(t.mask.sum() for k in range(8) for t in synth.render(
         2, k, "scenes", 160, synth.Look(radius=(r, r)))[1]) for r in (0.08, 0.2))
     assert large > 3 * small
     plain, parted = (synth.render(2, 10, "objects", 96, synth.Look(patches=n))[0] for n in (1, 5))
     assert (plain != parted).any()
-    assert len(np.unique(parted.reshape(-1, 3), axis=0)) > len(np.unique(plain.reshape(-1, 3), axis=0))
 
 
 @pytest.mark.parametrize("look", [

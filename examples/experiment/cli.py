@@ -30,14 +30,17 @@ def options(arguments: Optional[List[str]]) -> argparse.Namespace:
         prog="experiment", description=(__import__("experiment").__doc__ or ""), epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/experiment"), help="results folder")
-    parser.add_argument("--reduced", action="store_true", help="small settings, a quarter of an hour")
+    parser.add_argument("--reduced", action="store_true",
+                        help="small settings, a quarter of an hour")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE",
                         help="changes a number of settings.py; as often as wanted")
     parser.add_argument("--only", default="", metavar="PARTS",
                         help="stages whose names have one of these parts, and what they need: "
                              "'linear', 'scrl', '0', 'regions.byol.1', separated by commas")
-    parser.add_argument("--minutes", type=float, help="stops after this time; what was done is kept")
-    parser.add_argument("--plan", action="store_true", help="only says what is done and what is left")
+    parser.add_argument("--minutes", type=float,
+                        help="stops after this time; what was done is kept")
+    parser.add_argument("--plan", action="store_true",
+                        help="only says what is done and what is left")
     parser.add_argument("--report", action="store_true", help="only writes the document")
     parser.add_argument("--document", action="store_true",
                         help="copies the document into the checkout when everything is done")

@@ -116,7 +116,8 @@ def _head(settings: Settings, records: Mapping[str, Mapping[str, Any]], missing:
                     f"to do: {', '.join(missing[:6])}{' …' if len(missing) > 6 else ''}.\n")
     if records:
         text.append(f"Measured {when[0]}{'' if when[0] == when[-1] else ' to ' + when[-1]} in "
-                    f"{clock.duration(seconds)} on {'; '.join(machines) or 'an unnamed machine'}.\n")
+                    f"{clock.duration(seconds)} of work on "
+                    f"{'; '.join(machines) or 'an unnamed machine'}.\n")
     return "\n".join(text)
 
 
@@ -134,9 +135,10 @@ def _results(settings: Settings, values: measures.Values,
         rows.append(["always the most frequent class", *(
             "" if level is None else f"{100 * level:.1f}" for level in levels)])
     counts = [len(seeds) for by_method in values.values() for seeds in by_method.values()]
+    seeds = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     return ("## Results\n\nPer cent: the mean over seeds and its 95 % interval (Student's t; seeds: "
-            f"{min(counts)}{'' if min(counts) == max(counts) else f' to {max(counts)}'}). Seeds vary "
-            "weights, order and views; pictures and test sets are the same for all.\n\n"
+            f"{seeds}). Seeds vary weights, order and views; pictures and test sets are the same for "
+            "all.\n\n"
             + _table(["pretraining", *(each.title for each in shown)], rows))
 
 
@@ -171,11 +173,11 @@ def _costs(settings: Settings, records: Mapping[str, Mapping[str, Any]]) -> str:
             f"{rate:.1f}"])
     if not rows:
         return ""
-    return ("## Cost\n\nEvery method sees the same number of pictures, two views of each, in as many "
-            "steps. Supervised training has no target network: a quarter of a step's arithmetic less. "
-            "Random weights go through a few steps of rate 0, for BatchNorm's statistics.\n\n"
-            + _table(["pretraining", "runs", "steps", "pictures seen", "time of a run", "pictures/s"],
-                     rows))
+    head = ["pretraining", "runs", "steps", "pictures seen", "time of a run", "pictures/s"]
+    return ("## Cost\n\nEvery method sees the same number of pictures, two views of each, in as "
+            "many steps. Supervised training has no target network: a quarter of a step's arithmetic "
+            "less. Random weights go through a few steps of rate 0, for BatchNorm's statistics.\n\n"
+            + _table(head, rows))
 
 
 def _method(settings: Settings) -> str:
@@ -187,15 +189,16 @@ def _method(settings: Settings) -> str:
         f"`{key}={value}`" for key, value in settings.pretraining.own[method].items())]
         for method in settings.methods]
     return ("## What was done\n\n"
-            "Classes are ten surface patterns; colour, turn, scale and outline are random. A centred "
-            "object has parts that share its pattern alone. SCRL and BYOL see scenes and centred "
+            "Classes are ten surface patterns; colour, turn, scale and outline are random. A "
+            "centred object has parts that share its pattern alone. SCRL and BYOL see scenes and centred "
             "objects without labels; supervised training sees the centred objects with theirs, as "
             "many pictures in all. Whole images are judged on centred objects, regions and "
             "detection on scenes; no judge's picture was pretrained on.\n\n"
             + _table(["pictures", "kind", "number", "side", "seed"], sets)
             + "\nOf all methods: " + ", ".join(f"`{key}={value}`" for key, value in values.items())
             + ".\n\n" + _table(["method", "its own"], own)
-            + f"\nAll numbers: `examples/experiment/settings.py`, settings `{settings.name}`. Judges: "
+            + f"\nAll numbers: `examples/experiment/settings.py`, settings `{settings.name}`. "
+            + "Judges: "
             + "; ".join(f"{name} {json.dumps(as_json(how))}" for name, how in _judges(settings))
             + ".\n")
 

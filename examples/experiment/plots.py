@@ -66,8 +66,8 @@ def differences(values: Values, path: Path) -> Path:
     figure, axes = _pyplot().subplots(
         figsize=(7.5, 0.8 + 0.42 * max(1, len(rows))), layout="constrained")
     for place, (_, _, found) in enumerate(reversed(rows)):
-        axes.errorbar(100 * found.mean, place, xerr=None if found.half is None else 100 * found.half,
-                      fmt="o", color=COLOURS["scrl"], capsize=4)
+        half = None if found.half is None else 100 * found.half
+        axes.errorbar(100 * found.mean, place, xerr=half, fmt="o", color=COLOURS["scrl"], capsize=4)
     axes.axvline(0, color="#222222", linewidth=0.9)
     axes.set_yticks(range(len(rows)), [measure.title for measure, _, _ in reversed(rows)])
     axes.set_xlabel("SCRL − BYOL, points")

@@ -120,8 +120,8 @@ class Runner:
         self.cache.put(stage, result, time.monotonic() - start, self.facts)
         record = self.cache.record(stage) or {}
         left = self.seconds_left([each for each in later if each.name not in self.failed])
-        self.teller.line(f"{place} {stage.name}: {told(result)} ({clock.duration(record['seconds'])};"
-                         f" {clock.duration(left)} left)")
+        took = clock.duration(record["seconds"])
+        self.teller.line(f"{place} {stage.name}: {told(result)} ({took}; {clock.duration(left)} left)")
 
 
 def told(result: Mapping[str, Any]) -> str:
@@ -151,7 +151,8 @@ def plan(stages: List[Stage], cache: Cache, expected: Mapping[str, float]) -> st
             unknown = unknown or seconds is None
         work = f"{stage.work:,.0f} {stage.unit}"
         guess = "" if record is not None or stage.rate in rates else " ~"
-        lines.append(f"{stage.name:<28} {state:<12} {work:>16} {clock.duration(seconds) + guess:>12}")
+        time_of = clock.duration(seconds) + guess
+        lines.append(f"{stage.name:<28} {state:<12} {work:>16} {time_of:>12}")
     lines.append(f"done in {clock.duration(done)}; {'more than ' if unknown else ''}"
-                 f"{clock.duration(left)} left; ~: by the settings' expected rates, else as measured")
+                 f"{clock.duration(left)} left; ~: by the settings' expected rates, else measured")
     return "\n".join(lines)

@@ -141,7 +141,8 @@ FULL = Settings(
     quick=Quick(images=300, grid=16),
     # The pyramid's layer4 is fresh for all methods: all of the backbone is trained, norms too.
     detection=Detection(500, {
-        "detect.batch": 8, "detect.base_lr": 0.04, "detect.norm": "trained", "detect.freeze_at": 0}),
+        "detect.batch": 8, "detect.base_lr": 0.04, "detect.norm": "trained",
+        "detect.freeze_at": 0}),
     expected=EXPECTED,
 )
 # The same in a quarter of an hour: what comes out says that the machinery works, no more.

@@ -1,12 +1,14 @@
 """A detector's report: curves of its losses, detections beside the truth, precision over recall.
 
-Every figure is computed here: the detector looks at pictures of the dataset, and scrl_coco_evaluate()
-compares. Letters: K detections of a picture.
+Every figure is computed here: the detector looks at pictures of the dataset, and
+scrl_coco_evaluate() compares.
 """
 
 import json
+import os
 from ctypes import byref
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -197,15 +199,17 @@ def render(folder: str, config: Config, metrics: List[Dict[str, Any]], data: str
     tiles.append(tile(f"{metrics[-1]['step'] if metrics else 0:,}",
                       f"steps of {config['detect.batch']} images"))
     pairs = "".join(
-        f'<div class="card pair"><figure>{picture(truth, f"image {index}, truth")}<figcaption>image '
-        f'{index}, truth</figcaption></figure><figure>{picture(found, f"image {index}, detections")}'
-        f"<figcaption>detections of score {LEAST_SCORE:g} and more</figcaption></figure></div>"
+        '<div class="card pair">' + "".join(
+            f"<figure>{picture(pixels, words)}<figcaption>{words}</figcaption></figure>"
+            for pixels, words in (
+                (truth, f"image {index}: what is there"),
+                (found, f"found with a score of {LEAST_SCORE:g} and more"))) + "</div>"
         for index, truth, found in seen.pictures)
     options = [[key, value] for key, value in config.items()]
     return frame(f"detector · {config['model.arch']}", f"""<p class="soft">Report of the detector in
 <code>{escape(folder)}</code>, looking at the first {count:,} pictures of
-<code>{escape(data)}</code>. When those are the pictures that it learnt from, the figures say how well
-it remembers, not how well it finds.</p>
+<code>{escape(data)}</code>. When it learnt from those pictures, the figures say how well it
+remembers, not how well it finds.</p>
 <div class="tiles">{"".join(tiles)}</div>
 <h2>Learning curves</h2>
 <p class="soft">Moving means of the five parts of the loss.</p>
@@ -226,16 +230,14 @@ def write(folder: str, out: PathLike, metrics: List[Dict[str, Any]],
           open_dataset: Callable[[str, Any], Dataset], dataset: Any, images: int,
           measured: int = MEASURED) -> Dict[str, Any]:
     """Writes the page; returns its main numbers: steps, images, and COCO's figures by kind."""
-    from pathlib import Path
-    import os
-
     data = open_dataset(folder, dataset)
     with Detector.load(folder) as detector:
         config = detector.config
         seen = look(detector, data, images + images % 2, measured)
     has_masks = config["detect.kind"] == "mask" and all(
         "segmentation" in note for note in seen.truth["annotations"])
-    details = {kind: details_of(seen, kind) for kind in (("bbox", "segm") if has_masks else ("bbox",))}
+    kinds = ("bbox", "segm") if has_masks else ("bbox",)
+    details = {kind: details_of(seen, kind) for kind in kinds}
     page = render(folder, config, metrics, data.path, seen, details)
     if data is not dataset:
         data.close()

@@ -1,8 +1,8 @@
 """Correspondence as pictures: where each place of one view finds itself in another view.
 
 For each cell of view 1 whose centre view 2 shows, the cell of view 2 with the most similar features
-(cosine) is taken. The error is the distance of the two centres in the image, in cells of view 2: up to
-1 is as right as the grid allows, more is wrong.
+(cosine) is taken. The error is the distance from its centre to the place itself, in cells of view 2:
+up to 1 counts as right.
 Letters: S side of a view, h×w cells of a feature map, K matches.
 """
 
@@ -16,7 +16,7 @@ from .views import Crop, ViewPair
 
 PICTURE_SIDE = 288
 GAP = 24
-RIGHT, NEAR, WRONG = (46, 160, 67), (240, 180, 30), (215, 50, 50)  # error 0 … 1, about 2, 4 and more
+RIGHT, NEAR, WRONG = (46, 160, 67), (240, 180, 30), (215, 50, 50)  # error up to 1, 2, from 4 on
 
 
 class Matches(NamedTuple):
@@ -79,13 +79,13 @@ def of_pairs(model: Model, pairs: Sequence[ViewPair], stage: str) -> List[Matche
     return found
 
 
-def colour_of(error: float) -> Tuple[int, int, int]:
+def colour_of(error: float) -> Tuple[int, ...]:
     """Green up to a cell, then through amber to red at four."""
     if error <= 1:
         return RIGHT
     share, first, last = ((error - 1, RIGHT, NEAR) if error <= 2
                           else (min(1.0, (error - 2) / 2), NEAR, WRONG))
-    return tuple(round(a + share * (b - a)) for a, b in zip(first, last))  # type: ignore[return-value]
+    return tuple(round(a + share * (b - a)) for a, b in zip(first, last))
 
 
 def draw(pair: ViewPair, matches: Matches, most: int = 14) -> np.ndarray:

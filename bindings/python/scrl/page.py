@@ -134,14 +134,14 @@ def _pairs(facts: Facts) -> str:
 
 
 def _found_again(facts: Facts) -> str:
-    """A row an image: fresh weights and trained ones, lines from each place to where it was found."""
+    """Fresh and trained weights side by side: lines from each place to where it was found."""
     if not facts.matches:
         return '<p class="soft">No two views share a place, or the features are not finite.</p>'
     cards = []
     for image, pair, before, after in facts.matches:
         for words, found in (("fresh weights", before), ("after training", after)):
-            told = (f"image {image}, {words}: {100 * found.right:.0f} % of {len(found.errors)} places "
-                    "within a cell" if len(found.errors) else f"image {image}: no shared place")
+            told = (f"image {image}, {words}: {100 * found.right:.0f} % of {len(found.errors)} "
+                    "places within a cell" if len(found.errors) else f"image {image}: none shared")
             cards.append(f'<figure class="card">{picture(draw_matches(pair, found), told)}'
                          f"<figcaption>{told}</figcaption></figure>")
     return '<div class="pairs">' + "".join(cards) + "</div>"
@@ -267,7 +267,8 @@ def render(facts: Facts, numbers: Dict[str, Any]) -> str:
                    else '<p class="soft">The run folder has no metrics.jsonl.</p>')
     cells = f"{facts.cells[1]}×{facts.cells[0]}"
     return frame(title, f"""<p class="soft">Report of the run in <code>{escape(facts.run)}</code>:
-{facts.images:,} images, views of {facts.config['views.size']}², {facts.config['boxes.per_image']} boxes each.</p>
+{facts.images:,} images, views of
+{facts.config['views.size']}², {facts.config['boxes.per_image']} boxes each.</p>
 {_tiles(facts, numbers)}
 <h2>Learning curve</h2>
 <p class="soft">Mean squared distance of normalised predictions and targets over box pairs, 0 to 8;
@@ -278,9 +279,9 @@ the bold line is a moving mean.</p>
 same region; their features are pulled together.</p>
 {_pairs(facts)}
 <h2>Where places find themselves</h2>
-<p class="soft">Two crops of one image, colours unchanged. A line leads from a cell of the left one to
-the cell of the right one whose features are most alike: green when that is the same place within a
-cell, then amber, red from four cells on.</p>
+<p class="soft">Two crops of one image, colours unchanged. A line leads from a cell of the left one
+to the cell of the right one whose features are most alike: green when that is the same place within
+a cell, then amber, red from four cells on.</p>
 {_found_again(facts)}
 <h2>What the features see</h2>
 <p class="soft">The feature map of {facts.config['roi.stage']} ({cells} cells, images enlarged to

@@ -101,9 +101,9 @@ def data_uri(pixels: np.ndarray) -> str:
 
 @contextmanager
 def inline_svg(*arguments: Any, **options: Any) -> Iterator[Tuple[Any, Any, List[str]]]:
-    """Yields figure, axes and a list that holds the SVG afterwards, in the page's ink; needs matplotlib.
+    """Yields figure, axes and a list that holds the SVG afterwards, in the page's ink.
 
-    The arguments are those of pyplot.subplots().
+    The arguments are those of pyplot.subplots(); needs matplotlib.
     """
     try:
         import matplotlib

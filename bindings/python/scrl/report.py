@@ -1,8 +1,8 @@
 """Report: one self-contained HTML page about a run.
 
-Of pretraining: curves, matched boxes drawn on the views, where places find themselves in another view,
-feature maps before and after as colours, and numbers. A detector's page is detection_report.py's. Every
-figure is computed here from the run; none is quoted.
+Of pretraining: curves, matched boxes drawn on the views, where places find themselves in another
+view, feature maps before and after as colours, and numbers. A detector's page is made in
+detection_report.py. Every figure is computed here from the run; none is quoted.
 """
 
 import json

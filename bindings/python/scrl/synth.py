@@ -355,7 +355,8 @@ def write(out: "os.PathLike[str] | str", count: int, seed: int = 0, mode: str = 
 def _check(look: Look) -> None:
     pairs = (look.objects, look.radius, look.large, look.period, look.background)
     if any(not 0 < low <= high for low, high in pairs) or max(look.radius + look.large) > 0.5:
-        raise ArgumentError(f"synth: expected pairs 0 < least ≤ most and radii up to 0.5; got {look}")
+        raise ArgumentError(
+            f"synth: expected pairs 0 < least ≤ most and radii up to 0.5; got {look}")
     if not (1 <= look.patches <= 64 and 0 <= look.saturation <= 1 and 0 <= look.contrast <= 225):
         raise ArgumentError("synth: expected patches in 1 … 64, saturation in 0 … 1, contrast in "
                             f"0 … 225; got {look}")
