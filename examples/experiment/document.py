@@ -94,6 +94,7 @@ def render(settings: Settings, stages: Sequence[Stage], records: Mapping[str, Ma
     parts.append(_costs(settings, records))
     if "curves" in pictures:
         parts.append(f"![Loss of each run]({pictures['curves']})\n")
+    parts.append(_health(settings, records))
     parts.append(_method(settings))
     return "\n".join(parts)
 
@@ -178,6 +179,27 @@ def _costs(settings: Settings, records: Mapping[str, Mapping[str, Any]]) -> str:
             "many steps. Supervised training has no target network: a quarter of a step's arithmetic "
             "less. Random weights go through a few steps of rate 0, for BatchNorm's statistics.\n\n"
             + _table(head, rows))
+
+
+def _health(settings: Settings, records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Whether the features of each run are alive: without that no comparison says anything."""
+    rows = []
+    for method in settings.methods:
+        found = [record["result"] for name, record in records.items()
+                 if name.startswith(f"quick.{method}.")]
+        if not found:
+            continue
+        ranks = [each["effective_rank"] for each in found if each["effective_rank"] is not None]
+        signs = sorted({each["collapse"] for each in found if each["collapse"]})
+        rows.append([
+            TITLES.get(method, method), f"{np.mean([each['deviation'] for each in found]):.2f}",
+            f"{np.mean(ranks):.1f}" if ranks else "–", "; ".join(signs) or "none"])
+    if not rows:
+        return ""
+    return ("## Are the features alive?\n\nOf regions of scenes: the deviation of unit vectors (1: "
+            "they point everywhere, 0: all are the same), the directions that they use, and signs of "
+            "collapse; means over seeds.\n\n"
+            + _table(["pretraining", "deviation", "effective rank", "signs of collapse"], rows))
 
 
 def _method(settings: Settings) -> str:
