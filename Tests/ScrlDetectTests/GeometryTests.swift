@@ -114,7 +114,10 @@ struct SamplerTests {
 struct ScoreTests {
   @Test("The highest scores equal a full sort's first, ties by index", arguments: [1, 7, 100, 900])
   func highestScores(_ count: Int) {
-    let special: [Float] = [0, -0.0, .infinity, -.infinity, 1e-42, -1e-42, 3.4e38, -3.4e38]
+    let special: [Float] = [
+      0, -0.0, .infinity, -.infinity, .leastNonzeroMagnitude, -.leastNonzeroMagnitude, 3.4e38,
+      -3.4e38,
+    ]
     let scores = special + numbers(800).map { ($0 * 20).rounded() / 4 }
     let sorted = scores.indices.sorted {
       scores[$0] > scores[$1] || (scores[$0] == scores[$1] && $0 < $1)

@@ -161,7 +161,7 @@ struct NetworkTests {
     #expect(losses.rpnObjectness > 0 && losses.classification > 0)
     for entry in network.trained {
       let gradient = try #require(entry.parameter.gradient).array
-      #expect(gradient.allSatisfy(\.isFinite))
+      #expect(gradient.allSatisfy { $0.isFinite })
       if entry.name.hasPrefix("mask_head") || entry.name.hasPrefix("box_predictor.deltas") {
         #expect(gradient.allSatisfy { $0 == 0 }, "\(entry.name)")
       }
@@ -187,7 +187,7 @@ struct NetworkTests {
     #expect(losses.total.isFinite && losses.box > 0 && losses.mask >= 0)
     for entry in network.trained {
       let gradient = try #require(entry.parameter.gradient).array
-      #expect(gradient.allSatisfy(\.isFinite))
+      #expect(gradient.allSatisfy { $0.isFinite })
     }
   }
 
