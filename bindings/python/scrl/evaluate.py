@@ -1,7 +1,7 @@
 """Evaluations of a trained backbone on labelled data.
 
     scrl.evaluate.linear(model, "train.h5", "test.h5").accuracy
-    scrl.evaluate.detection("run/", "train.h5", "test.h5").boxes.ap
+    scrl.evaluate.detection("run/", "train.h5", "test.h5").boxes.AP
 """
 
 from contextlib import ExitStack
