@@ -163,14 +163,14 @@ def test_measuring_agrees_with_the_results_that_it_writes(trained, data, scenes,
                   for each in results]
         other = coco.evaluate(scenes / "annotations.json", judged, kind=kind)
         # Scores and sides are written in full; ties fall in the order of the images.
-        for name in ("ap", "ap50", "ar100"):
+        for name in ("AP", "AP50", "AR100"):
             assert getattr(mine, name) == pytest.approx(getattr(other, name), abs=1e-9)
 
 
 def test_fine_tuning_judges_a_backbone(data):
     report = scrl.evaluate.detection(None, data, data, TINY, progress=False)
     assert report.steps == 4 and report.loss > 0 and report.seconds > report.train_seconds > 0
-    assert 0 <= report.boxes.ap <= 1 and 0 <= report.masks.ap50 <= 1
+    assert 0 <= report.boxes.AP <= 1 and 0 <= report.masks.AP50 <= 1
 
 
 # ------------------------------------------------------------------ the shell
@@ -203,7 +203,7 @@ def test_the_shell_trains_resumes_predicts_and_measures(data, scenes, tmp_path):
     judged = shell("detect", "eval", "--checkpoint", tmp_path / "det", "--data", data, "--json")
     assert judged.returncode == 0, judged.stderr
     figures = json.loads(judged.stdout.splitlines()[-1])
-    assert set(figures) == {"bbox", "segm", "seconds"} and figures["bbox"]["ap"] >= 0
+    assert set(figures) == {"bbox", "segm", "seconds"} and figures["bbox"]["AP"] >= 0
 
 
 @pytest.mark.parametrize("arguments, code, text", [

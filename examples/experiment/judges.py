@@ -122,5 +122,5 @@ def detection(work: Work, model: Path, data: List[Path], how: Any, tuned: Detect
         if done < total:
             raise Stopped
         found = detector.evaluate(test, progress=False)
-    return {f"{name}_{key}": float(getattr(found[kind], key))
+    return {f"{name}_{key}": float(getattr(found[kind], key.upper()))
             for kind, name in (("bbox", "box"), ("segm", "mask")) for key in ("ap", "ap50", "ap75")}

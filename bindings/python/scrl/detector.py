@@ -72,20 +72,20 @@ class Detections(NamedTuple):
 class Figures(NamedTuple):
     """COCO's figures: shares in 0 … 1, −1 where there is no object of the kind."""
 
-    ap: float         # mean over overlaps 0.50, 0.55, … 0.95
-    ap50: float       # at overlap 0.50
-    ap75: float
-    ap_small: float   # objects of up to 32² pixels
-    ap_medium: float  # 32² … 96²
-    ap_large: float
-    ar1: float        # recall, mean over the overlaps, with one detection an image and class
-    ar10: float
-    ar100: float
-    ar_small: float
-    ar_medium: float
-    ar_large: float
+    AP: float     # average precision, mean over overlaps 0.50, 0.55, … 0.95
+    AP50: float   # at overlap 0.50
+    AP75: float
+    APs: float    # objects of up to 32² pixels
+    APm: float    # 32² … 96²
+    APl: float
+    AR1: float    # recall, mean over the overlaps, with one detection an image and class
+    AR10: float
+    AR100: float
+    ARs: float
+    ARm: float
+    ARl: float
     images: int
-    objects: int      # without crowds
+    objects: int  # without crowds
     crowds: int
     detections: int
 
@@ -290,7 +290,10 @@ class Detector(_ffi.Handle):
 
 
 def _figures(raw: Any) -> Figures:
-    return Figures(*(getattr(raw, name) for name in Figures._fields))
+    return Figures(
+        raw.ap, raw.ap50, raw.ap75, raw.ap_small, raw.ap_medium, raw.ap_large, raw.ar1, raw.ar10,
+        raw.ar100, raw.ar_small, raw.ar_medium, raw.ar_large, raw.images, raw.objects, raw.crowds,
+        raw.detections)
 
 
 def _has_masks(data: Any) -> bool:

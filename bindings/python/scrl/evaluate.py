@@ -4,7 +4,7 @@
     scrl.evaluate.knn(model, "train.h5", "test.h5").accuracy       # nothing learnt
     scrl.evaluate.regions(model, "boxes.h5").linear                # labelled boxes
     scrl.evaluate.retrieval(model, "boxes.h5").precision5
-    scrl.evaluate.detection(model, "boxes.h5", "test.h5").boxes.ap  # a detector, fine-tuned
+    scrl.evaluate.detection(model, "boxes.h5", "test.h5").boxes.AP  # a detector, fine-tuned
     scrl.evaluate.correspondence(model, "photos.h5").median_error  # without labels
     scrl.evaluate.health(model, "photos.h5").collapse
 """
