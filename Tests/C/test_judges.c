@@ -39,8 +39,6 @@ static scrl_dataset *boxes_dataset(int classes) {
   scrl_dataset *dataset = NULL;
   const char *path = in_scratch(classes == 2 ? "boxes.h5" : "one-class.h5");
   if (!OK(scrl_writer_new(path, &writer))) return NULL;
-  OK(scrl_writer_add_class(writer, "left", NULL));
-  OK(scrl_writer_add_class(writer, "right", NULL));
   static uint8_t pixels[48 * 40 * 3];
   unsigned seed = 5;
   for (int image = 0; image < 20; image++) {

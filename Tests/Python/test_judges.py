@@ -191,7 +191,10 @@ def test_retrieval_is_numpys(rng):
     y[3] = 77  # alone of its class
     means, asked = retrieval_by_numpy(x, y, images)
     report = evaluate.retrieval(None, (x, y, images))
-    assert report[:5] == pytest.approx(means, abs=1e-12)
+    # Cosines of float32: of 490,000 a few are closer than 2e-7 and change places. One at an edge moves
+    # a precision by 1 / 700, and an average precision less.
+    assert report[:4] == pytest.approx(means[:4], abs=2 / 700)
+    assert report.chance == pytest.approx(means[4], rel=1e-12)
     assert (report.boxes, report.alone) == (asked, 700 - asked) and report.alone >= 1
     y[5:9] = -1
     assert evaluate.retrieval(None, (x, y, images)).left_out == 4
@@ -415,9 +418,10 @@ def test_boxes_that_cannot_be_used(model, tmp_path):
 
 def test_features_that_are_not_finite_are_told(data):
     with scrl.Model(small(**{"roi.stage": "layer3"})) as broken:
-        state = dict(broken.state_dict())
-        name = next(iter(state))
-        state[name] = np.full_like(state[name], 3e38)
+        state = broken.state_dict()
+        for block in (0, 1):  # the second adds its own to the first one's: more than float32 holds
+            name = f"online.encoder.layer3.{block}.bn2.bias"
+            state[name] = np.full_like(state[name], 3e38)
         broken.load_state_dict(state)
         for judge in (evaluate.regions, evaluate.retrieval, evaluate.correspondence, evaluate.health):
             with pytest.raises(scrl.DivergedError):
