@@ -531,8 +531,10 @@ typedef struct scrl_step_report {
   double effective_rank;      /* of at most 256 of them */
   double positive_similarity; /* mean cosine of matched regions or views */
   double negative_similarity; /* of those of different images; NaN where there is one image */
-  const char *collapse; /* the sign of collapse that this step saw; NULL: none, or it did not look.
-                           The library's, valid for ever */
+  const char *collapse; /* the sign of collapse that this step saw, by the limits of
+                           scrl_evaluate_health(), or an effective rank of projections below 0.06 of
+                           what it could be; NULL: none, or it did not look. The library's, valid for
+                           ever */
 } scrl_step_report;
 
 /**
@@ -989,9 +991,9 @@ typedef struct scrl_health_report {
 /**
  * The health of a backbone's features on pairs of views, made as the model's own method makes them,
  * or on their matched regions. The rank is that of at most 1024 rows, evenly spaced. `collapse` names
- * the first that holds of: deviation below 0.02; effective rank below 1.5 where 8 could be; positive
- * less than 0.001 above negative similarity. Fresh weights are healthy: this tells a dead network,
- * not a good one.
+ * the first that holds of: deviation below 0.02; effective rank below 1.5 where 8 could be; with 100
+ * images or more, (positive − negative) / (1 − negative) similarity below 0.02. Fresh weights are
+ * healthy: this tells a dead network, not a good one.
  * @param options  may be NULL; grid and distort are not used.
  * @param report   may be NULL.
  * @return as scrl_evaluate_correspondence(). Since 0.1.

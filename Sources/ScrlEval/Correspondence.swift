@@ -68,7 +68,8 @@ package func evaluateCorrespondence(
           .diverged, "\(operation): the backbone's features are not finite · expected numbers")
       }
       for (place, each) in geometry.enumerated() {
-        let cells = CellPair(each, height: maps.shape[2], width: maps.shape[3])
+        let cells = CellPair(
+          each.view1, each.view2, height: maps.shape[2], width: maps.shape[3])
         let asked = cells.overlapping(grid: options.grid)
         guard !asked.isEmpty else { continue }
         let partner = place + geometry.count
@@ -120,9 +121,9 @@ struct CellPair {
   private let one: ViewGeometry
   private let two: ViewGeometry
 
-  init(_ pair: ViewPairGeometry, height: Int, width: Int) {
+  init(_ one: ViewGeometry, _ two: ViewGeometry, height: Int, width: Int) {
     (self.height, self.width) = (height, width)
-    (one, two) = (pair.view1, pair.view2)
+    (self.one, self.two) = (one, two)
   }
 
   typealias Place = (x: Double, y: Double)  // source pixels

@@ -37,7 +37,8 @@ struct LabelledRows {
     let known = Set(learnt.map(\.label)).sorted()
     guard known.count > 1 else {
       throw ScrlError(
-        .data, "\(operation): all train labels are \(known.first ?? -1) · expected two classes or more")
+        .data,
+        "\(operation): all train labels are \(known.first ?? -1) · expected two classes or more")
     }
     guard !tested.isEmpty else {
       throw ScrlError(

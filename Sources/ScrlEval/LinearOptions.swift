@@ -75,7 +75,8 @@ struct LinearRecipe {
     guard batch <= trainImages else {
       throw ScrlError(
         .data,
-        "\(options.operation): got \(trainImages) to train on · expected a batch, \(batch), or more")
+        "\(options.operation): got \(trainImages) to train on · expected a batch, \(batch), or more"
+      )
     }
     baseRate = options.baseRate ?? (model?.method == .byol ? 0.05 : 0.2)
     quirks = options.quirks ?? model?.quirks ?? .corrected

@@ -87,9 +87,10 @@ package func evaluateNeighbours(
   let learnt = try embedded(train, rows.train, "train")
   let tested = try embedded(test ?? train, rows.test, "test")
   var report = try judge(
-    learnt, tested, classes: rows.classes, options, engine) { () throws(ScrlError) in
-      try tally.advance(0)
-    }
+    learnt, tested, classes: rows.classes, options, engine
+  ) { () throws(ScrlError) in
+    try tally.advance(0)
+  }
   report.chance = rows.chance
   report.leftOut =
     rows.unlabelled + rows.train.count + rows.test.count - report.trainImages
@@ -114,11 +115,12 @@ package func evaluateNeighbours(
   var told = 0
   var report = try judge(
     (try features.keeping(rows.train.map(\.index)), rows.train), (tested, rows.test),
-    classes: rows.classes, options, engine) { () throws(ScrlError) in
-      let block = min(NeighbourSearch.queryBlock, rows.test.count - told)
-      told += block
-      try tally.advance(block)
-    }
+    classes: rows.classes, options, engine
+  ) { () throws(ScrlError) in
+    let block = min(NeighbourSearch.queryBlock, rows.test.count - told)
+    told += block
+    try tally.advance(block)
+  }
   report.chance = rows.chance
   report.leftOut = rows.unlabelled
   report.seconds = monotonicSeconds() - start

@@ -105,7 +105,8 @@ private struct ImageSplit {
     guard !tested.isEmpty else {
       throw ScrlError(
         .data,
-        "\(operation): no image with labelled boxes to test on · expected one, or 5 to hold one out")
+        "\(operation): no image with labelled boxes to test on · expected one, or 5 to hold one out"
+      )
     }
     train = drawn(learnt.count, limit: options.trainImages, seed: options.seed)
       .map { learnt[$0] }

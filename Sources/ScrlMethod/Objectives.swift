@@ -37,7 +37,8 @@ extension SelfDistillation {
     var outcome = Outcome()
     outcome.loss = try pass.cosineRegressionLoss(q, target: t)
     if looks, outcome.loss.isFinite {
-      outcome.health = try batch.health(of: z, regions.boxes, pass, &watch)
+      outcome.health = try batch.health(
+        of: z, regions.boxes, areProjections: true, pass, &watch)
     }
     if let probe, let labels = batch.viewLabels {
       let pooled = try pass.globalAveragePool(features.detached)
@@ -69,7 +70,9 @@ extension Classification {
     let loss = try pass.crossEntropyLoss(logits, labels: labels)
     var outcome = Outcome(
       loss: loss, accuracy: accuracy(try logits.value(pass.engine), labels))
-    if looks, loss.isFinite { outcome.health = try batch.health(of: pooled, nil, pass, &watch) }
+    if looks, loss.isFinite {
+      outcome.health = try batch.health(of: pooled, nil, areProjections: false, pass, &watch)
+    }
     return outcome
   }
 }
@@ -79,13 +82,14 @@ extension Batch {
   /// touches nothing else.
   /// - Parameter boxes: whose rows they are; nil: of the views as wholes.
   fileprivate func health(
-    of rows: Activation, _ boxes: [RegionBox]?, _ pass: Pass, _ watch: inout StepWatch
+    of rows: Activation, _ boxes: [RegionBox]?, areProjections: Bool, _ pass: Pass,
+    _ watch: inout StepWatch
   ) throws(ScrlError) -> Health {
     defer { watch.skip() }
     let groups = (boxes.map { $0.map(\.image) } ?? Array(0..<2 * images)).map { $0 % images }
     return try Health(
-      of: try rows.value(pass.engine), paired: true, groups: groups, most: Health.trainingRows,
-      pass.engine.workers)
+      of: try rows.value(pass.engine), paired: true, groups: groups,
+      areProjections: areProjections, most: Health.trainingRows, pass.engine.workers)
   }
 }
 

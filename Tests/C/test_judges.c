@@ -33,14 +33,12 @@ static int32_t listen(size_t done, size_t total, void *user) {
   return state->stop_at && state->calls >= state->stop_at;
 }
 
-/* Small scenes of two kinds, one box each; image 7 has none. */
+/* Small scenes of two kinds, one box inside and one outside each; image 7 has none. */
 static scrl_dataset *boxes_dataset(int classes) {
   scrl_writer *writer = NULL;
   scrl_dataset *dataset = NULL;
   const char *path = in_scratch(classes == 2 ? "boxes.h5" : "one-class.h5");
   if (!OK(scrl_writer_new(path, &writer))) return NULL;
-  OK(scrl_writer_add_class(writer, "left", NULL));
-  OK(scrl_writer_add_class(writer, "right", NULL));
   static uint8_t pixels[48 * 40 * 3];
   unsigned seed = 5;
   for (int image = 0; image < 20; image++) {
@@ -50,8 +48,8 @@ static scrl_dataset *boxes_dataset(int classes) {
       seed = seed * 1664525u + 1013904223u;
       pixels[i] = (uint8_t)((seed >> 24) / 4 + (i % 3 == label ? 150 : 20));
     }
-    const float box[8] = {4, 4, 30, 36, 10, 2, 38, 20};
-    const int32_t kinds[2] = {label, -1};
+    const float box[8] = {4, 4, 30, 36, 100, 2, 138, 20}; /* the second outside */
+    const int32_t kinds[2] = {label, 1};
     scrl_annotation note = {.struct_size = sizeof note, .label = label};
     note.box_count = image == 7 ? 0 : 2, note.boxes = box, note.box_labels = kinds;
     OK(scrl_writer_add_rgb(writer, pixels, (size_t)height, (size_t)width, 0, 90, &note));

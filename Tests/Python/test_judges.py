@@ -191,7 +191,10 @@ def test_retrieval_is_numpys(rng):
     y[3] = 77  # alone of its class
     means, asked = retrieval_by_numpy(x, y, images)
     report = evaluate.retrieval(None, (x, y, images))
-    assert report[:5] == pytest.approx(means, abs=1e-12)
+    # Cosines of float32: of 490,000 a few are closer than 2e-7 and change places. One at an edge moves
+    # a precision by 1 / 700, and an average precision less.
+    assert report[:4] == pytest.approx(means[:4], abs=2 / 700)
+    assert report.chance == pytest.approx(means[4], rel=1e-12)
     assert (report.boxes, report.alone) == (asked, 700 - asked) and report.alone >= 1
     y[5:9] = -1
     assert evaluate.retrieval(None, (x, y, images)).left_out == 4
@@ -292,7 +295,7 @@ def test_health_is_numpys(rng):
 @pytest.mark.parametrize("kind, sign", [("constant", "constant"), ("line", "flat"), ("noise", "alike"),
                                         ("alive", None)])
 def test_health_names_the_sign(rng, kind, sign):
-    x, y = rng.standard_normal((2, 64, 16)).astype(np.float32)
+    x, y = rng.standard_normal((2, 128, 16)).astype(np.float32)
     if kind == "constant":
         x, y = 5 + 0.01 * x, 5 + 0.01 * y
     elif kind == "line":
@@ -415,9 +418,12 @@ def test_boxes_that_cannot_be_used(model, tmp_path):
 
 def test_features_that_are_not_finite_are_told(data):
     with scrl.Model(small(**{"roi.stage": "layer3"})) as broken:
-        state = dict(broken.state_dict())
-        name = next(iter(state))
-        state[name] = np.full_like(state[name], 3e38)
+        state = broken.state_dict()
+        for block in (0, 1):  # the second adds its own to the first one's: more than float32 holds
+            name = f"online.encoder.layer3.{block}.bn2.bias"
+            state[name] = np.full_like(state[name], 3e38)
+        name = "online.encoder.layer3.1.conv2.weight"
+        state[name] = np.zeros_like(state[name])
         broken.load_state_dict(state)
         for judge in (evaluate.regions, evaluate.retrieval, evaluate.correspondence, evaluate.health):
             with pytest.raises(scrl.DivergedError):
@@ -501,3 +507,15 @@ def test_collapse_in_training_is_told(data, tmp_path):
     assert any("sign of collapse" in note for note in notes)
     line = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])
     assert line["collapse"] == report.collapse
+
+
+def test_a_rate_far_too_high_is_told(data):
+    """Five hundred times the rate, without a moving average: projections fall flat."""
+    settings = {"train.batch": 16, "head.output": 64, "head.hidden": 256, "roi.stage": "layer3",
+                "train.steps": 30, "health.every": 10}
+    for more, signs in [({}, {None}), ({"optimizer.base_lr": 1000.0, "ema.momentum": 0.0}, {"flat"})]:
+        looked = []
+        with scrl.Trainer(small(**settings, **more), data) as trainer:
+            trainer.fit(lambda step: None if np.isnan(step.deviation) else looked.append(step),
+                        progress=False)
+        assert {each.collapse and each.collapse.split(":")[0] for each in looked[1:]} == signs, looked

@@ -10,9 +10,8 @@ import Testing
 
 private func pair(_ one: Crop, _ two: Crop, flips: (Bool, Bool) = (false, false)) -> CellPair {
   CellPair(
-    ViewPairGeometry(
-      view1: ViewGeometry(crop: one, flipped: flips.0),
-      view2: ViewGeometry(crop: two, flipped: flips.1), boxes: []), height: 4, width: 4)
+    ViewGeometry(crop: one, flipped: flips.0), ViewGeometry(crop: two, flipped: flips.1),
+    height: 4, width: 4)
 }
 
 @Suite("Correspondence")
@@ -49,7 +48,8 @@ struct CorrespondenceTests {
     var (sum, near) = (0.0, 0.0)
     for a in 0..<16 {
       for b in 0..<16 {
-        let (dx, dy) = (20 * Double((a % 4 - b % 4).magnitude), 10 * Double((a / 4 - b / 4).magnitude))
+        let dx = 20 * Double((a % 4 - b % 4).magnitude)
+        let dy = 10 * Double((a / 4 - b / 4).magnitude)
         sum += (dx * dx + dy * dy).squareRoot()
         near += dx <= 20 && dy <= 10 ? 1 : 0
       }

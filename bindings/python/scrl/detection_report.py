@@ -108,7 +108,10 @@ def look(detector: Detector, dataset: Dataset, images: int, measured: int) -> Se
 
 def details_of(seen: Seen, kind: str) -> Dict[str, Any]:
     """scrl_coco_evaluate()'s details with every class's precision over recall."""
-    truth, results = (json.dumps(each).encode() for each in (seen.truth, seen.results))
+    results = seen.results
+    if kind == "segm":  # with a bbox, areas would be those of the boxes
+        results = [{key: each[key] for key in each if key != "bbox"} for each in results]
+    truth, results = (json.dumps(each).encode() for each in (seen.truth, results))
     texts: List[str] = []
 
     def hear(text: bytes, count: int, _user: Any) -> None:

@@ -103,7 +103,7 @@ def knn(
 
 def regions(
     checkpoint: str = CHECKPOINT,
-    train: str = typer.Option(..., "--train", help="Dataset with labelled boxes (`scrl pack --coco`)."),
+    train: str = typer.Option(..., "--train", help="Dataset with labelled boxes (`scrl pack --annotations`)."),
     test: Optional[str] = typer.Option(
         None, "--test", help="Another one; without it a fifth of --train's images is held out."),
     neighbours: int = typer.Option(20, "--neighbours", "-k", help="How many boxes vote.", min=1),
@@ -157,7 +157,7 @@ def regions(
 
 def retrieval(
     checkpoint: str = CHECKPOINT,
-    data: str = typer.Option(..., "--data", help="Dataset with labelled boxes (`scrl pack --coco`)."),
+    data: str = typer.Option(..., "--data", help="Dataset with labelled boxes (`scrl pack --annotations`)."),
     stage: Optional[str] = typer.Option(None, "--stage", help="layer1 … layer4; roi.stage."),
     size: Optional[int] = SHORTER, longest: int = LONGEST,
     images: Optional[int] = typer.Option(
