@@ -24,6 +24,11 @@ TINY = {
     "boxes.per_image": 3, "head.hidden": 16, "head.output": 8, "train.batch": 4, "threads": 1,
     "loader.threads": 1, "checkpoint.every": 1000, "checkpoint.keep": 1,
 }
+DETECTOR = {
+    "detect.batch": 2, "detect.min_size": 48, "detect.test_size": 48, "detect.max_size": 64,
+    "detect.channels": 16, "detect.fc": 16, "detect.mask_channels": 16, "detect.proposals": 20,
+    "detect.region_samples": 16, "threads": 1, "loader.threads": 1,
+}
 
 
 def tiny(**changes):
@@ -34,7 +39,9 @@ def tiny(**changes):
         plan.FULL, name="tiny", seeds=(0, 1), methods=("random", "byol", "scrl"), pictures=sets,
         pretraining=plan.replace(
             plan.FULL.pretraining, images=16, calibration_steps=2, common=TINY),
-        linear=plan.Linear(crops=1, epochs=3, base_lr=0.2), **changes)
+        linear=plan.Linear(crops=1, epochs=3, base_lr=0.2),
+        regions=plan.Regions(neighbours=5, epochs=3, base_lr=0.2), quick=plan.Quick(8, 4),
+        detection=plan.Detection(2, DETECTOR), **changes)
 
 
 class Silent(io.StringIO):
@@ -100,6 +107,8 @@ def test_parts_of_names_choose_stages_and_what_they_need():
     names = [each.name for each in flow.choose(stages, ["linear.scrl.1"])]
     assert names == ["pictures.corpus_scenes", "pictures.corpus_objects", "pictures.objects_train",
                      "pictures.objects_test", "corpus.both", "pretrain.scrl.1", "linear.scrl.1"]
+    assert {name.split(".")[0] for name in (each.name for each in stages)} == {
+        "pictures", "corpus", "pretrain", "linear", "regions", "few", "quick", "detection"}
     assert len(flow.choose(stages, [""])) == len(stages)
     with pytest.raises(ValueError, match="nothing.*byol"):
         flow.choose(stages, ["nothing"])
@@ -286,7 +295,7 @@ def test_the_experiment_in_seconds(tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.setattr(cli, "FULL", plan.replace(tiny(), name="full"))
     out = ["--out", str(tmp_path / "x")]
-    assert cli.main([*out, "--only", "linear.scrl.0,linear.byol.0"]) == 0
+    assert cli.main([*out, "--only", "linear.scrl.0,linear.byol.0,regions.scrl.0"]) == 0
     text = (tmp_path / "x/EXPERIMENTS.md").read_text()
     assert "**Not complete**" in text and "one seed: no interval" in text
     assert "| random weights | – |" in text and "not measured" in text
@@ -300,7 +309,8 @@ def test_the_experiment_in_seconds(tmp_path, monkeypatch):
     assert not (tmp_path / "checkout").exists()
     assert cli.main([*out, "--document"]) == 0
     text = (tmp_path / "checkout/EXPERIMENTS.md").read_text()
-    assert "Not complete" not in text and str(tmp_path) not in text
+    assert "Not complete" not in text and str(tmp_path) not in text and "| – |" not in text
+    assert "not measured" not in text and "seeds: 2" in text and "signs of collapse" in text
     for target in re.findall(r"\]\(([^)]*)\)", text):
         assert (tmp_path / "checkout" / target).stat().st_size > 1000
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "x/results").iterdir()}

@@ -145,9 +145,11 @@ def _results(settings: Settings, values: measures.Values,
 
 def _differences(values: measures.Values) -> str:
     shown = [each for each in MEASURES if each.name in values]
+    pairs = [pair for pair in measures.DIFFERENCES
+             if any(measures.difference(values, each.name, *pair) for each in shown)]
     rows = [[each.title, *(measures.percent(measures.difference(values, each.name, *pair), True)
-                           for pair in measures.DIFFERENCES)] for each in shown]
-    heads = [f"{TITLES[first]} − {TITLES[second]}" for first, second in measures.DIFFERENCES]
+                           for pair in pairs)] for each in shown]
+    heads = [f"{TITLES[first]} − {TITLES[second]}" for first, second in pairs]
     claims = [[measures.title_of(claim.measure),
                f"{TITLES[claim.first]} before {TITLES[claim.second]}",
                measures.percent(claim.found, True), claim.answer]
