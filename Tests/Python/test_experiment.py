@@ -85,6 +85,7 @@ def test_a_changed_number_changes_what_depends_on_it_and_nothing_else():
     assert moved("pictures.objects_test.look.patches", "3") == {"pictures"} | {
         f"linear.{method}" for method in plan.METHODS}
     assert moved("name", "another") == set()
+    assert moved("editions.few", "2") == {f"few.{method}" for method in plan.METHODS}
 
 
 def test_methods_cost_the_same_pictures():

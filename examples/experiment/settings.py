@@ -17,6 +17,8 @@ from typing import Any, Dict, Mapping, Tuple
 
 from scrl.synth import Look
 
+EDITIONS = {"pictures": 1, "corpus": 1, "pretrain": 1, "linear": 1, "regions": 1, "few": 1,
+            "quick": 1, "detection": 1}
 METHODS = ("random", "supervised", "byol", "scrl")
 
 SCENES = Look(radius=(0.10, 0.24), saturation=0.3, background=(18, 34))
@@ -94,6 +96,8 @@ class Settings:
     regions: Regions
     quick: Quick
     detection: Detection
+    # Raise a kind's number when what it does has changed: results do not know the code they came from.
+    editions: Mapping[str, int] = field(default_factory=lambda: dict(EDITIONS))
     # Units of work a second on two quiet cores, until this machine has measured its own.
     expected: Mapping[str, float] = field(default_factory=dict)
 

@@ -32,7 +32,8 @@ def stages(settings: Settings) -> List[Stage]:
         for method in settings.methods:
             found.append(_pretraining(settings, method, seed))
             found += judges.stages(settings, method, seed)
-    return found
+    return [stage._replace(inputs={**stage.inputs, "edition": settings.editions[stage.kind]})
+            for stage in found]
 
 
 def _pictures(name: str, what: Pictures) -> Stage:

@@ -50,18 +50,18 @@ def truth_of(dataset: Dataset, images: int, categories: Sequence[int], names: Se
     for index in range(images):
         height, width = dataset.size(index)
         tree["images"].append({"id": index + 1, "height": height, "width": width})
+        crowd, areas = dataset.crowd(index).tolist(), dataset.areas(index).tolist()
         for place, ((x0, y0, x1, y1), label) in enumerate(
                 zip(dataset.boxes(index).tolist(), dataset.box_labels(index).tolist())):
             if not 0 <= label < len(categories):
                 continue
             note: Dict[str, Any] = {
-                "id": len(tree["annotations"]) + 1, "image_id": index + 1, "iscrowd": 0,
-                "category_id": categories[label], "bbox": [x0, y0, x1 - x0, y1 - y0],
-                "area": (x1 - x0) * (y1 - y0)}
+                "id": len(tree["annotations"]) + 1, "image_id": index + 1,
+                "iscrowd": int(crowd[place]), "category_id": categories[label],
+                "bbox": [x0, y0, x1 - x0, y1 - y0], "area": areas[place]}
             mask = dataset.mask(index, place)
             if mask:
                 note["segmentation"] = {"size": [height, width], "counts": mask}
-                note["area"] = int(sum(coco.rle_decompress(mask)[1::2]))
             tree["annotations"].append(note)
     return tree
 
