@@ -175,7 +175,7 @@ def test_pack_failures_leave_nothing(tmp_path):
 
 
 def test_an_exception_in_the_walk_arrives(tmp_path, monkeypatch):
-    from scrl import dataset
+    from scrl import packing
 
     (tmp_path / "in").mkdir()
     picture().save(tmp_path / "in" / "x.png")
@@ -183,7 +183,7 @@ def test_an_exception_in_the_walk_arrives(tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dataset, "_rgb", interrupted)
+    monkeypatch.setattr(packing, "_rgb", interrupted)
     with pytest.raises(KeyboardInterrupt):
         scrl.pack(tmp_path / "in", tmp_path / "d.h5", progress=False)
     assert not (tmp_path / "d.h5").exists()

@@ -213,6 +213,8 @@ private struct Part {
 
   static func u64(_ values: [UInt64]) -> Part { numbers(.uint64, values) }
 
+  static func text(_ letters: String) -> Part { numbers(.uint8, Array(letters.utf8)) }
+
   static func floats(_ values: [Float], _ shape: [Int]) -> Part {
     Part(type: .float32, shape: shape, bytes: littleEndianBytes(values))
   }
@@ -235,7 +237,13 @@ private let soundParts: [String: Part] = [
   "/boxes/coordinates": .floats([0, 0, 1, 1], [1, 4]),
   "/boxes/label": .numbers(.int32, [0] as [Int32]),
   "/masks/offset": .u64([0, 2]),
-  "/masks/counts": .numbers(.uint8, [48, 49] as [UInt8]),
+  "/masks/counts": .text("48"),  // 4 zeros and 8 ones: 3 × 4 pixels
+  "/boxes/area": .floats([8], [1]),
+  "/boxes/flags": .numbers(.uint8, [3] as [UInt8]),
+  "/images/id": .numbers(.int64, [7, -1] as [Int64]),
+  "/images/name": Part(type: .text(byteCount: 2), shape: [2], bytes: [65, 0, 66, 67]),
+  "/classes": Part(type: .text(byteCount: 1), shape: [1], bytes: [65]),
+  "/class_ids": .numbers(.int32, [18] as [Int32]),
 ]
 
 private let badParts: [String: [String: Part]] = [
@@ -274,6 +282,32 @@ private let badParts: [String: [String: Part]] = [
   "box coordinates not finite": ["/boxes/coordinates": .floats([0, 0, .nan, 1], [1, 4])],
   "mask offsets too few": ["/masks/offset": .u64([0])],
   "mask offsets past the end": ["/masks/offset": .u64([0, 3])],
+  "box label below none": ["/boxes/label": .numbers(.int32, [-2] as [Int32])],
+  "box areas too few": ["/boxes/area": .floats([], [0])],
+  "box areas too many": ["/boxes/area": .floats([1, 2], [2])],
+  "box area negative": ["/boxes/area": .floats([-1], [1])],
+  "box area infinite": ["/boxes/area": .floats([.infinity], [1])],
+  "box areas whole numbers": ["/boxes/area": .numbers(.int32, [1] as [Int32])],
+  "box flags too few": ["/boxes/flags": .numbers(.uint8, [] as [UInt8])],
+  "box flags unknown": ["/boxes/flags": .numbers(.uint8, [4] as [UInt8])],
+  "box flags of 4 bytes": ["/boxes/flags": .numbers(.int32, [1] as [Int32])],
+  "image ids too few": ["/images/id": .numbers(.int64, [7] as [Int64])],
+  "image id below none": ["/images/id": .numbers(.int64, [7, -2] as [Int64])],
+  "image ids short": ["/images/id": .numbers(.int32, [7, 8] as [Int32])],
+  "names too few": ["/images/name": Part(type: .text(byteCount: 1), shape: [1], bytes: [65])],
+  "names not UTF-8": [
+    "/images/name": Part(type: .text(byteCount: 1), shape: [2], bytes: [65, 0xFF])
+  ],
+  "names numbers": ["/images/name": .numbers(.uint8, [65, 66] as [UInt8])],
+  "names scalar": ["/images/name": Part(type: .text(byteCount: 2), shape: [], bytes: [65, 66])],
+  "class ids too many": ["/class_ids": .numbers(.int32, [1, 2] as [Int32])],
+  "class ids without classes": ["/classes": .missing],
+  "class id below none": ["/class_ids": .numbers(.int32, [-2] as [Int32])],
+  "class ids long": ["/class_ids": .numbers(.int64, [1] as [Int64])],
+  "mask of fewer pixels": ["/masks/counts": .text("47")],
+  "mask of more pixels": ["/masks/counts": .text("49")],
+  "mask ends in a number": ["/masks/counts": .text("4h")],
+  "mask of negative runs": ["/masks/counts": .text("4O")],
   "mask counts not RLE": ["/masks/counts": .numbers(.uint8, [10, 200] as [UInt8])],
 ]
 

@@ -14,10 +14,10 @@ Every failure of the library is a scrl.Error.
 
 from typing import Any, Dict
 
-from . import evaluate, ops
+from . import annotations, evaluate, ops
 from .checkpoints import Weights
 from .config import Config, Key, describe, presets
-from .dataset import Dataset, PackReport, pack, prepare
+from .dataset import Dataset, prepare
 from .detector import Detections, Detector, DetectorReport
 from .errors import (
     ArgumentError, CancelledError, ConfigError, DataError, DivergedError, Error, ForkedError,
@@ -26,6 +26,7 @@ from .errors import (
 )
 from .loading import load_weights
 from .model import Model
+from .packing import AnnotationIssue, PackReport, pack
 from .trainer import StepReport, Trainer
 from .views import ViewPair, views
 
@@ -52,9 +53,10 @@ def set_log(sink: Any) -> None:
 
 
 __all__ = [
-    "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError", "Dataset",
-    "Detections", "Detector", "DetectorReport", "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key", "Model",
-    "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport", "StorageError",
-    "Trainer", "UnsupportedError", "ViewPair", "Weights", "build_info", "describe", "evaluate",
-    "load_weights", "ops", "pack", "prepare", "presets", "set_log", "views",
+    "AnnotationIssue", "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError",
+    "Dataset", "Detections", "Detector", "DetectorReport", "DivergedError", "Error", "ForkedError",
+    "FormatError", "InternalError", "Key", "Model", "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport",
+    "StorageError", "Trainer", "UnsupportedError", "ViewPair", "Weights", "annotations",
+    "build_info", "describe", "evaluate", "load_weights", "ops", "pack", "prepare", "presets",
+    "set_log", "views",
 ]

@@ -85,7 +85,8 @@ class scrl_config_key(_Sized):
 class scrl_annotation(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("label", c_int32), ("box_count", c_size_t), ("boxes", floats),
-        ("box_labels", ints), ("masks", POINTER(c_char_p)),
+        ("box_labels", ints), ("masks", POINTER(c_char_p)), ("areas", floats),
+        ("flags", bytes_),
     ]
 
 
@@ -161,6 +162,31 @@ class scrl_folder_options(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("labels_from_folders", c_int32), ("skipped", scrl_skip_fn),
         ("progress", scrl_walk_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_coco_issue(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("entry", c_int32), ("action", c_int32), ("id", c_int64),
+        ("file", c_char_p), ("reason", c_char_p),
+    ]
+
+
+scrl_coco_fn = CFUNCTYPE(c_int32, POINTER(scrl_coco_issue), c_void_p)
+
+
+class scrl_coco_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("refuse", c_int32), ("issue", scrl_coco_fn),
+        ("unreadable", scrl_skip_fn), ("progress", scrl_walk_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_coco_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("images", c_size_t), ("skipped_images", c_size_t),
+        ("annotations", c_size_t), ("skipped_annotations", c_size_t),
+        ("clipped_annotations", c_size_t), ("skipped_categories", c_size_t),
     ]
 
 
@@ -252,6 +278,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
         status, [writer_p, bytes_, c_size_t, c_size_t, c_size_t, c_int32, annotation_p]),
     "scrl_writer_add_folder": (
         status, [writer_p, c_char_p, POINTER(scrl_folder_options), size_p, size_p]),
+    "scrl_writer_add_coco": (
+        status, [writer_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(scrl_coco_options),
+                 POINTER(scrl_coco_report)]),
     "scrl_writer_count": (status, [writer_p, size_p]),
     "scrl_writer_finish": (status, [writer_p]),
     "scrl_writer_free": (None, [writer_p]),
@@ -264,8 +293,14 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_dataset_label": (status, [dataset_p, c_size_t, ints]),
     "scrl_dataset_boxes": (status, [dataset_p, c_size_t, floats, ints, c_size_t, size_p]),
     "scrl_dataset_mask": (status, [dataset_p, c_size_t, c_size_t, buffer, c_size_t, size_p]),
+    "scrl_dataset_box_flags": (status, [dataset_p, c_size_t, bytes_, c_size_t, size_p]),
+    "scrl_dataset_box_areas": (status, [dataset_p, c_size_t, floats, c_size_t, size_p]),
+    "scrl_dataset_image_id": (status, [dataset_p, c_size_t, POINTER(c_int64)]),
+    "scrl_dataset_name": (status, [dataset_p, c_size_t, buffer, c_size_t, size_p]),
     "scrl_dataset_class_count": (status, [dataset_p, size_p]),
     "scrl_dataset_class_name": (status, [dataset_p, c_size_t, POINTER(c_char_p)]),
+    "scrl_dataset_class_id": (status, [dataset_p, c_size_t, ints]),
+    "scrl_dataset_write_coco": (status, [dataset_p, c_char_p]),
     "scrl_dataset_free": (None, [dataset_p]),
     # views
     "scrl_views_make": (

@@ -63,7 +63,7 @@ def pack(
 
     `scrl pack scenes/ --out d.h5 --annotations scenes/annotations.json`
     """
-    from ..dataset import pack as pack_files
+    from ..packing import pack as pack_files
 
     if labels not in (None, "folders"):
         raise Failure(f"--labels is {labels!r}, expected folders", 2)
