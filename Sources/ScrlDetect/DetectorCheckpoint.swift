@@ -10,7 +10,6 @@ import ScrlNN
 import ScrlStore
 
 private typealias Place = CheckpointPlace
-private let task = "/training/task"
 private let annotations = "/training/annotation_fingerprint"
 
 extension Detector {
@@ -23,7 +22,7 @@ extension Detector {
   fileprivate func write(to writer: CheckpointWriter) throws(ScrlError) {
     try writer.write(Place.model, state.state.map { ($0.name, $0.tensor) })
     try writer.write(config, detector: true)
-    try writer.write(task, attribute: "detector")
+    try writer.write(Place.task, attribute: "detector")
     try classes.write(to: writer)
   }
 
@@ -45,7 +44,7 @@ extension Detector {
   fileprivate static func load(
     _ reader: CheckpointReader, makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) -> Detector {
-    guard reader.has(task) else {
+    guard reader.has(Place.task) else {
       throw ScrlError(
         .format, "load \(reader.path): holds no detector · expected a detector's checkpoint")
     }
@@ -60,7 +59,7 @@ extension Detector {
   /// detector's that have their shapes here (its predictors only for as many classes).
   package func takeWeights(_ path: String) throws(ScrlError) {
     let reader = try Detector.newest(path)
-    let isDetector = reader.has(task)
+    let isDetector = reader.has(Place.task)
     let prefix = isDetector ? "" : "online."
     var left: [String] = []
     for entry in state.state {
@@ -115,7 +114,7 @@ struct SavedDetector {
 
   init(_ path: String) throws(ScrlError) {
     reader = try Detector.newest(path)
-    guard reader.has(task), reader.has(Place.step) else {
+    guard reader.has(Place.task), reader.has(Place.step) else {
       throw ScrlError(
         .format,
         "resume \(reader.path): holds no training of a detector · expected a detector's run")

@@ -19,6 +19,8 @@ package enum CheckpointPlace {
   package static let ranks = "/training/ranks"
   package static let datasetPath = "/training/dataset_path"
   package static let fingerprint = "/training/dataset_fingerprint"
+  /// "detector" in a detector's checkpoint; pretraining's have none.
+  package static let task = "/training/task"
 }
 
 package typealias NamedTensors = [(name: String, tensor: any StateTensor)]

@@ -50,6 +50,12 @@ struct SavedTraining {
     for (passed, reason) in skipped {
       Log.shared.note("resume: \(passed) passed over: \(reason)")
     }
+    guard !reader.has(Place.task) else {
+      throw ScrlError(
+        .format,
+        "resume \(reader.path): holds the training of a detector · expected pretraining's; a "
+          + "detector has a resume of its own")
+    }
     guard reader.has(Place.step), !(try reader.floats(under: Place.momentum)).isEmpty else {
       throw ScrlError(
         .format, "resume \(reader.path): holds a model only · expected a trainer's checkpoint")

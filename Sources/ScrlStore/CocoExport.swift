@@ -12,7 +12,7 @@ package func writeCoco(
   _ dataset: DatasetReader, to path: String, libraryVersion: String
 ) throws(ScrlError) {
   let categories = try Categories(dataset)
-  let ids = imageIDs(dataset)
+  let ids = cocoImageIDs(dataset)
   let file = try NewTextFile(path: path)
   try file.write(
     "{\"info\": {\"description\": \"written by libscrl \(libraryVersion)\"}, \"licenses\": [],\n"
@@ -85,7 +85,7 @@ private func defaultName(_ id: Int64) -> String {
 }
 
 /// Ids of all images: their own, or the first free ones from 1.
-private func imageIDs(_ dataset: DatasetReader) -> [Int64] {
+package func cocoImageIDs(_ dataset: DatasetReader) -> [Int64] {
   let known = (0..<dataset.count).map { dataset.imageID(of: $0) }
   var free = FreeIDs(taken: Set(known.compactMap { $0 }))
   return known.map { $0 ?? free.next() }

@@ -4,7 +4,7 @@ import Glibc
 import ScrlBase
 
 /// Nothing stands under the final name before finish() has returned; let go, it leaves nothing.
-final class NewTextFile {
+package final class NewTextFile {
   private let path: String
   private let folder: String
   private let temporary: OpenFile
@@ -12,7 +12,7 @@ final class NewTextFile {
   private var written = 0
   private var isRenamed = false
 
-  init(path: String) throws(ScrlError) {
+  package init(path: String) throws(ScrlError) {
     let place = try checkedTarget(path)
     self.path = path
     folder = place.folder
@@ -21,7 +21,7 @@ final class NewTextFile {
 
   deinit { if !isRenamed { unlink(temporary.path) } }
 
-  func write(_ text: String) throws(ScrlError) {
+  package func write(_ text: String) throws(ScrlError) {
     pending += Array(text.utf8)
     if pending.count >= 1 << 20 { try flush() }
   }
@@ -35,7 +35,7 @@ final class NewTextFile {
     pending.removeAll(keepingCapacity: true)
   }
 
-  func finish() throws(ScrlError) {
+  package func finish() throws(ScrlError) {
     try flush()
     try temporary.synchronize()
     guard rename(temporary.path, path) == 0 else { throw ioError("rename to \(path)") }
@@ -45,7 +45,7 @@ final class NewTextFile {
 }
 
 /// The text in quotes, as RFC 8259 section 7 wants it.
-func jsonText(_ text: String) -> String {
+package func jsonText(_ text: String) -> String {
   var bytes: [UInt8] = [UInt8(ascii: "\"")]
   for byte in text.utf8 {
     switch byte {

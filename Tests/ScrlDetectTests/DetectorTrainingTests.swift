@@ -219,6 +219,11 @@ struct DetectorTrainingTests {
     #expect {
       _ = try Backbone.load(place.path("inference.h5"), makeEngine: tinyEngine)
     } throws: { ($0 as? ScrlError)?.code == .format }
+    try run.save(place.path("training.h5"))
+    #expect {
+      _ = try TrainingRun(
+        resuming: place.path("training.h5"), dataset: nil, makeEngine: tinyEngine)
+    } throws: { ($0 as? ScrlError)?.code == .format && "\($0)".contains("detector") }
   }
 
   private func decoded(_ reader: DatasetReader, _ index: Int) throws -> RGBImage {

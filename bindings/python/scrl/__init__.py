@@ -55,8 +55,8 @@ def set_log(sink: Any) -> None:
 __all__ = [
     "AnnotationIssue", "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError",
     "Dataset", "Detections", "Detector", "DetectorReport", "DivergedError", "Error", "ForkedError",
-    "FormatError", "InternalError", "Key", "Model", "OutOfMemoryError", "PackReport", "ShapeError",
-    "StateError", "StepReport", "StorageError", "Trainer", "UnsupportedError", "ViewPair", "Weights",
-    "annotations", "build_info", "describe", "evaluate", "load_weights", "ops", "pack", "prepare",
-    "presets", "set_log", "views",
+    "FormatError", "InternalError", "Key", "Model", "OutOfMemoryError", "PackReport",
+    "ShapeError", "StateError", "StepReport", "StorageError", "Trainer", "UnsupportedError",
+    "ViewPair", "Weights", "annotations", "build_info", "describe", "evaluate", "load_weights",
+    "ops", "pack", "prepare", "presets", "set_log", "views",
 ]
