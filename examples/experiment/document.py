@@ -133,7 +133,7 @@ def _results(settings: Settings, values: measures.Values,
         for method in settings.methods]
     levels = [measures.chance_of(each, results) for each in shown]
     if any(level is not None for level in levels):
-        rows.append(["always the most frequent class", *(
+        rows.append(["chance", *(
             "" if level is None else f"{100 * level:.1f}" for level in levels)])
     counts = [len(seeds) for by_method in values.values() for seeds in by_method.values()]
     seeds = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
@@ -154,7 +154,8 @@ def _differences(values: measures.Values) -> str:
                f"{TITLES[claim.first]} before {TITLES[claim.second]}",
                measures.percent(claim.found, True), claim.answer]
               for claim in measures.claims(values)]
-    return ("## Differences\n\nPoints, taken seed by seed; 95 % intervals of their means.\n\n"
+    return ("## Differences\n\nPoints, taken seed by seed; 95 % intervals of their means, not corrected for "
+            "their number.\n\n"
             + _table(["measure", *heads], rows)
             + "\nThe paper's order, asked of these numbers:\n\n"
             + _table(["measure", "claim", "difference", "holds here"], claims))

@@ -105,7 +105,7 @@ def percent(found: Optional[Interval], sign: bool = False) -> str:
     """ "19.2 ± 1.3", "+2.1 ± 0.4", "19.2" for one seed, "–" for none."""
     if found is None:
         return "–"
-    mean = f"{100 * found.mean:{'+' if sign else ''}.1f}"
+    mean = f"{100 * found.mean:{'+' if sign else ''}.1f}".replace("-", "−")
     return mean if found.half is None else f"{mean} ± {100 * found.half:.1f}"
 
 
