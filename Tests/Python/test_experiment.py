@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import scrl
 from conftest import REPOSITORY, needs_library
 
 sys.path.insert(0, str(REPOSITORY / "examples"))
@@ -32,11 +33,11 @@ DETECTOR = {
 
 
 def tiny(**changes):
-    """Settings of seconds: two seeds, three methods."""
+    """Settings of seconds: two seeds, two methods."""
     sets = {name: plan.replace(what, count=20, side=48)
             for name, what in plan.FULL.pictures.items()}
     return plan.replace(
-        plan.FULL, name="tiny", seeds=(0, 1), methods=("random", "byol", "scrl"), pictures=sets,
+        plan.FULL, name="tiny", seeds=(0, 1), methods=("byol", "scrl"), pictures=sets,
         pretraining=plan.replace(
             plan.FULL.pretraining, images=16, calibration_steps=2, common=TINY),
         linear=plan.Linear(crops=1, epochs=3, base_lr=0.2),
@@ -299,9 +300,9 @@ def test_the_experiment_in_seconds(tmp_path, monkeypatch):
     assert cli.main([*out, "--only", "linear.scrl.0,linear.byol.0,regions.scrl.0"]) == 0
     text = (tmp_path / "x/EXPERIMENTS.md").read_text()
     assert "**Not complete**" in text and "one seed: no interval" in text
-    assert "| random weights | – |" in text and "not measured" in text
+    assert re.search(r"\| BYOL \| [\d.]+ \| – \| – \|", text) and "not measured" in text
     records = sorted(path.name.split("-")[0] for path in (tmp_path / "x/results").iterdir())
-    assert "linear.scrl.0" in records and not any("random" in name for name in records)
+    assert "linear.scrl.0" in records and not any(".1" in name for name in records)
     result = json.loads((tmp_path / "x/results.json").read_text())
     told = result["values"]["linear.accuracy"]["scrl"]["0"]
     assert f"| SCRL | {100 * told:.1f} |" in text
@@ -344,6 +345,17 @@ def test_a_stopped_pretraining_ends_as_one_that_was_not(tmp_path):
     one, two = (Cache(tmp_path / name, flow.keys_of(chain)).record(chain[-1])["result"]
                 for name in ("whole", "cut"))
     assert one["curve"] == two["curve"] and one["steps"] == two["steps"] == 4
+
+
+@needs_library
+def test_random_weights_stay_and_get_the_pictures_statistics(tmp_path):
+    settings = plan.replace(tiny(), methods=("random",))
+    chain = flow.choose(work.stages(settings), ["pretrain.random.0"])
+    done, _, cache, _ = run(chain, tmp_path)
+    with scrl.Model.load(cache.folder(chain[-1]) / "run") as model, scrl.Model(model.config) as fresh:
+        kept, first = model.state_dict(), fresh.state_dict()
+    changed = {name for name in first if (kept[name] != first[name]).any()}
+    assert done and changed and all("running_" in name for name in changed)
 
 
 @needs_library

@@ -49,7 +49,8 @@ def truth_of(dataset: Dataset, images: int, categories: Sequence[int], names: Se
         "categories": [{"id": number, "name": name} for number, name in zip(categories, names)]}
     for index in range(images):
         height, width = dataset.size(index)
-        tree["images"].append({"id": index + 1, "height": height, "width": width})
+        tree["images"].append({"id": index + 1, "file_name": dataset.name(index) or f"{index}.jpg",
+                               "height": height, "width": width})
         crowd, areas = dataset.crowd(index).tolist(), dataset.areas(index).tolist()
         for place, ((x0, y0, x1, y1), label) in enumerate(
                 zip(dataset.boxes(index).tolist(), dataset.box_labels(index).tolist())):
@@ -87,7 +88,7 @@ def enlarged(pixels: np.ndarray, found: Detections) -> Tuple[np.ndarray, Detecti
 
     masks = None if found.masks is None else [
         coco.encode_mask(grown(coco.decode_mask(each))) for each in found.masks]
-    return grown(pixels), found._replace(boxes=found.boxes * times, masks=masks)
+    return grown(pixels), Detections(found.boxes * times, found.labels, found.scores, masks)
 
 
 def look(detector: Detector, dataset: Dataset, images: int, measured: int) -> Seen:
