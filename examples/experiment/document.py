@@ -88,7 +88,7 @@ def render(settings: Settings, stages: Sequence[Stage], records: Mapping[str, Ma
     parts.append(_results(settings, values, records))
     if "measures" in pictures:
         parts.append(f"![Measures by method]({pictures['measures']})\n")
-    parts.append(_differences(values))
+    parts.append(_differences(settings, values))
     if "differences" in pictures:
         parts.append(f"![SCRL minus BYOL]({pictures['differences']})\n")
     parts.append(_costs(settings, records))
@@ -143,17 +143,18 @@ def _results(settings: Settings, values: measures.Values,
             + _table(["pretraining", *(each.title for each in shown)], rows))
 
 
-def _differences(values: measures.Values) -> str:
+def _differences(settings: Settings, values: measures.Values) -> str:
     shown = [each for each in MEASURES if each.name in values]
     pairs = [pair for pair in measures.DIFFERENCES
              if any(measures.difference(values, each.name, *pair) for each in shown)]
     rows = [[each.title, *(measures.percent(measures.difference(values, each.name, *pair), True)
                            for pair in pairs)] for each in shown]
     heads = [f"{TITLES[first]} − {TITLES[second]}" for first, second in pairs]
+    asked = [claim for claim in measures.CLAIMS if {*claim[1:]} <= {*settings.methods}]
     claims = [[measures.title_of(claim.measure),
                f"{TITLES[claim.first]} before {TITLES[claim.second]}",
                measures.percent(claim.found, True), claim.answer]
-              for claim in measures.claims(values)]
+              for claim in measures.claims(values, asked)]
     return ("## Differences\n\nPoints, taken seed by seed; 95 % intervals of their means, not corrected for "
             "their number.\n\n"
             + _table(["measure", *heads], rows)
