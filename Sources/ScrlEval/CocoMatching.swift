@@ -11,12 +11,19 @@ import ScrlBase
 import ScrlImage
 
 enum CocoRules {
-  /// Spelled as numpy's linspace(0.5, 0.95, 10) computes them.
-  static let thresholds: [Double] = (0..<9).map { Double($0) * ((0.95 - 0.5) / 9) + 0.5 } + [0.95]
-  static let recalls: [Double] = (0..<100).map { Double($0) * 0.01 } + [1]
+  static let thresholds = points(from: 0.5, to: 0.95, count: 10)
+  static let recalls = points(from: 0, to: 1, count: 101)
   static let detectionLimits = [1, 10, 100]
   /// All, small, medium, large; both ends belong to a range.
   static let areas: [ClosedRange<Double>] = [0...1e10, 0...1024, 1024...9216, 9216...1e10]
+
+  /// To the bit as numpy's linspace computes them.
+  private static func points(from start: Double, to end: Double, count: Int) -> [Double] {
+    let step: Double = (end - start) / Double(count - 1)
+    return (0..<count).map { (place: Int) -> Double in
+      place == count - 1 ? end : Double(place) * step + start
+    }
+  }
 }
 
 /// One detection's fate: bit 10·area + threshold.
@@ -98,21 +105,29 @@ struct CocoMatcher {
   /// (D,G)
   private func overlaps(_ mine: [CocoDetection], _ truths: [CocoObject]) -> [Double] {
     guard !mine.isEmpty, !truths.isEmpty else { return [] }
+    var overlaps: [Double] = []
+    overlaps.reserveCapacity(mine.count * truths.count)
     switch kind {
     case .bbox:
-      return mine.flatMap { detection in
-        truths.map { boxOverlap(detection.box, $0.box, isCrowd: $0.isCrowd) }
+      for detection in mine {
+        for truth in truths {
+          overlaps.append(boxOverlap(detection.box, truth.box, isCrowd: truth.isCrowd))
+        }
       }
     case .segm:
       let measured = truths.map { $0.mask.map(MeasuredMask.init) }
-      return mine.flatMap { detection in
+      for detection in mine {
         let mask = detection.mask.map(MeasuredMask.init)
-        return zip(truths, measured).map { truth, other in
-          guard let mask, let other else { return 0 }
-          return mask.overlap(with: other, isCrowd: truth.isCrowd)
+        for (truth, other) in zip(truths, measured) {
+          guard let mask, let other else {
+            overlaps.append(0)
+            continue
+          }
+          overlaps.append(mask.overlap(with: other, isCrowd: truth.isCrowd))
         }
       }
     }
+    return overlaps
   }
 }
 

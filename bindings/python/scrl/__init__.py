@@ -14,7 +14,7 @@ Every failure of the library is a scrl.Error.
 
 from typing import Any, Dict
 
-from . import evaluate, ops
+from . import coco, evaluate, ops
 from .checkpoints import Weights
 from .config import Config, Key, describe, presets
 from .dataset import Dataset, PackReport, pack, prepare
@@ -54,6 +54,6 @@ __all__ = [
     "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError", "Dataset",
     "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key", "Model",
     "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport", "StorageError",
-    "Trainer", "UnsupportedError", "ViewPair", "Weights", "build_info", "describe", "evaluate",
+    "Trainer", "UnsupportedError", "ViewPair", "Weights", "build_info", "coco", "describe", "evaluate",
     "load_weights", "ops", "pack", "prepare", "presets", "set_log", "views",
 ]
