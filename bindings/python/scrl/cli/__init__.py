@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import detect, judge, look, make, measure, train
+from . import coco, detect, judge, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ bench.command("features")(measure.features)
 bench.command("kernels")(measure.kernels)
 app.add_typer(bench, name="bench")
 evaluations.command("linear")(judge.linear)
+evaluations.command("coco")(coco.coco)
 app.add_typer(evaluations, name="eval")
 detections.command("train")(detect.train)
 detections.command("predict")(detect.predict)
