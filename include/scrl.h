@@ -17,8 +17,8 @@
  *     are independent. Only scrl_trainer_cancel() overtakes a running call.
  *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
  *     (and _free only forgets them). New handles work in the child.
- *   - Text is UTF-8, and so are paths; only scrl_writer_add_file() and _add_folder() take any bytes
- *     that the system takes, because photos come with such names.
+ *   - Text is UTF-8, and so are paths; only scrl_writer_add_file(), _add_folder() and _add_coco()
+ *     take any bytes that the system takes, because photos come with such names.
  *   - Images are RGB, 8 bits. Boxes are x0, y0, x1, y1 in pixels, the origin at the top left.
  *     Tensors are float32, shapes are written (N,C,H,W).
  */

@@ -134,7 +134,8 @@ struct CocoGateTests {
   @Test("Datasets without ids and names are exported with the first free ones")
   func withoutIDs() throws {
     let scratch = try Scratch()
-    let writer = try DatasetWriter(path: scratch("d.h5"), classes: ["a", "\"\\\n"], libraryVersion: "t")
+    let names = ["a", "\"\\\n"]
+    let writer = try DatasetWriter(path: scratch("d.h5"), classes: names, libraryVersion: "t")
     for (label, id) in [(0, nil), (1, 1), (0, nil)] as [(Int32, Int64?)] {
       let box = AnnotatedBox(x0: 0, y0: 0, x1: 2, y1: 3, label: label)
       try [UInt8(1)].withUnsafeBytes {
@@ -223,7 +224,6 @@ struct CocoGateTests {
 
 private let maskText =
   (try? RunLengths(uncompressed: [11, 4, 185], height: 10, width: 20))?.compressed ?? "none"
- 
 
 /// A sound annotation but for the fields given, which come last in the text and first in meaning.
 private func entry(_ fields: String) -> String {
