@@ -431,7 +431,7 @@ scrl_status scrl_dataset_class_id(const scrl_dataset *dataset, size_t id, int32_
  * are those that they came with, else the first free ones from 1; annotations count from 1. Figures
  * of an imported file come back as they were, where they have up to three decimals (edges are
  * stored as float32) and nothing was clipped.
- * @return SCRL_OK, SCRL_E_IO, SCRL_E_DATA for a box without a class. Since 0.1.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_DATA for a box without class or area. Since 0.1.
  */
 scrl_status scrl_dataset_write_coco(const scrl_dataset *dataset, const char *path);
 

@@ -1,4 +1,4 @@
-// JSONReader's numbers: the grammar of RFC 8259 section 6, values correctly rounded, whole numbers exact.
+// JSONReader's numbers: RFC 8259 section 6, values correctly rounded, whole numbers exact.
 
 import ScrlBase
 

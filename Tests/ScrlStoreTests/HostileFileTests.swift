@@ -157,6 +157,23 @@ struct HostileFileTests {
     #expect(error.code == .format)
   }
 
+  @Test("A foreign file's boxes without a finite area are not exported")
+  func export() throws {
+    let scratch = try Scratch()
+    let far = Float.greatestFiniteMagnitude
+    for corners in [[1, 0, 0, 1], [0, 1, 1, 1], [-far, -far, far, far]] as [[Float]] {
+      var parts = soundParts
+      parts["/boxes/coordinates"] = .floats(corners, [1, 4])
+      for name in ["/masks/offset", "/masks/counts", "/boxes/area"] { parts[name] = nil }
+      try build(scratch("d.h5")) { try add(parts, to: $0) }
+      let reader = try DatasetReader(path: scratch("d.h5"))
+      let error = #expect(throws: ScrlError.self) {
+        try writeCoco(reader, to: scratch("a.json"), libraryVersion: "t")
+      }
+      #expect(error?.code == .data && scratch.names == ["d.h5"])
+    }
+  }
+
   @Test(
     "Chunked, compressed, compact, external and variable-length data is refused",
     arguments: ["chunked", "compressed", "compact", "external", "vlen", "late", "link"])
