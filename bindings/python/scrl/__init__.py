@@ -54,6 +54,6 @@ __all__ = [
     "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError", "Dataset",
     "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key", "Model",
     "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport", "StorageError",
-    "Trainer", "UnsupportedError", "ViewPair", "Weights", "build_info", "coco", "describe", "evaluate",
-    "load_weights", "ops", "pack", "prepare", "presets", "set_log", "views",
+    "Trainer", "UnsupportedError", "ViewPair", "Weights", "build_info", "coco", "describe",
+    "evaluate", "load_weights", "ops", "pack", "prepare", "presets", "set_log", "views",
 ]
