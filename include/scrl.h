@@ -867,6 +867,84 @@ scrl_status scrl_evaluate_linear_on(const scrl_tensor *train_features,
                                     const scrl_linear_options *options,
                                     scrl_linear_report *report);
 
+/* ------------------------------------------------------------- COCO metrics */
+
+/** What is laid over each other to decide whether a detection has found an object. Since 0.1. */
+enum { SCRL_COCO_BBOX = 0, SCRL_COCO_SEGM = 1 };
+
+/**
+ * Receives a text once, on the calling thread.
+ * @param text  UTF-8, byte_count bytes and a NUL; only during the call.
+ */
+typedef void (*scrl_text_fn)(const char *text, size_t byte_count, void *user);
+
+/** How scrl_coco_evaluate() goes. Zeroes are good defaults. Since 0.1. */
+typedef struct scrl_coco_metrics_options {
+  uint32_t struct_size;
+  int32_t leave_out; /* 0: the first entry that cannot be used is SCRL_E_DATA; 1: such entries are
+                        left out, counted, and listed in the details */
+  int32_t curves;    /* 1: the details hold every class's precision over recall */
+  int32_t threads;   /* 1 … 256; 0: as many as CPUs. No result depends on it */
+  scrl_text_fn details; /* may be NULL; receives the result as JSON */
+  void *user;        /* handed to it */
+} scrl_coco_metrics_options;
+
+/** COCO's twelve figures, shares in 0 … 1; −1: there is no object to find. Since 0.1. */
+typedef struct scrl_coco_metrics {
+  uint32_t struct_size;
+  int32_t categories;   /* of the ground truth */
+  double ap;            /* mean over overlaps 0.50, 0.55, … 0.95 */
+  double ap50;          /* at overlap 0.50 */
+  double ap75;
+  double ap_small;      /* objects of up to 32² pixels */
+  double ap_medium;     /* 32² … 96² */
+  double ap_large;
+  double ar1;           /* recall, mean over the overlaps, with one detection an image and class */
+  double ar10;
+  double ar100;
+  double ar_small;
+  double ar_medium;
+  double ar_large;
+  uint64_t images;
+  uint64_t objects;     /* without crowds */
+  uint64_t crowds;
+  uint64_t detections;  /* used; of an image and class the best 100 count */
+  uint64_t left_out_truths;     /* images, categories and annotations left out */
+  uint64_t left_out_detections;
+} scrl_coco_metrics;
+
+/**
+ * COCO's detection metrics, as pycocotools computes them: average precision and recall over ten
+ * overlaps, by size, with 1, 10 and 100 detections an image and class; crowd regions neither for
+ * nor against. Equal scores keep their order; ties between images go by image id.
+ *
+ * Cannot be used: an entry that is not well formed or repeats an id; an annotation or detection of
+ * an image or category that the ground truth lacks, with numbers that are not finite (Python's NaN
+ * and Infinity are read), without what the kind needs, or with a mask that is none or of another
+ * size than its image. As in pycocotools the first detection decides: with a bbox areas are those
+ * of the boxes, also for SCRL_COCO_SEGM, and a box stands in for a missing segmentation; without
+ * one, areas and boxes are the masks'.
+ *
+ * The details are one JSON object: the figures as AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100,
+ * ARs, ARm, ARl; kind, images, objects, crowds, detections; thresholds (10), recalls (101);
+ * left_out: a list of {list, entry, reason}; notes: texts; categories: a list by id of {id, name,
+ * objects, crowds, detections, the figures, and with curves precision: 10 lists of 101}.
+ *
+ * @param ground_truth        COCO annotations: an object with images, categories, annotations.
+ * @param ground_truth_bytes  of that text; no NUL is needed.
+ * @param detections          a COCO results list: objects with image_id, category_id, score, and
+ *                            bbox (x, y, width, height) or segmentation. It may be empty.
+ * @param kind                SCRL_COCO_BBOX or SCRL_COCO_SEGM.
+ * @param options             may be NULL.
+ * @param metrics             may be NULL.
+ * @return SCRL_OK; SCRL_E_FORMAT for text that is no JSON (with line and column) or no COCO file;
+ *         SCRL_E_DATA naming the entry that cannot be used; SCRL_E_ARGUMENT. Any thread. Since 0.1.
+ */
+scrl_status scrl_coco_evaluate(const char *ground_truth, size_t ground_truth_bytes,
+                               const char *detections, size_t detection_bytes, int32_t kind,
+                               const scrl_coco_metrics_options *options,
+                               scrl_coco_metrics *metrics);
+
 /* -------------------------------------------------------------------- bench */
 
 /**

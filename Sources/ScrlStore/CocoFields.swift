@@ -113,7 +113,7 @@ struct FieldReader {
 }
 
 /// The numbers of an array; nil, and the value passed over, when it is anything else.
-private func numbers(_ reader: inout JSONReader) throws(ScrlError) -> [Double]? {
+func numbers(_ reader: inout JSONReader) throws(ScrlError) -> [Double]? {
   guard try reader.kind() == .array else {
     try reader.skip()
     return nil

@@ -179,6 +179,29 @@ class scrl_linear_report(_Sized):
     ]
 
 
+# COCO metrics
+scrl_text_fn = CFUNCTYPE(None, c_char_p, c_size_t, c_void_p)
+
+
+class scrl_coco_metrics_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("leave_out", c_int32), ("curves", c_int32),
+        ("threads", c_int32), ("details", scrl_text_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_coco_metrics(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("categories", c_int32), ("ap", c_double), ("ap50", c_double),
+        ("ap75", c_double), ("ap_small", c_double), ("ap_medium", c_double),
+        ("ap_large", c_double), ("ar1", c_double), ("ar10", c_double), ("ar100", c_double),
+        ("ar_small", c_double), ("ar_medium", c_double), ("ar_large", c_double),
+        ("images", c_uint64), ("objects", c_uint64), ("crowds", c_uint64),
+        ("detections", c_uint64), ("left_out_truths", c_uint64),
+        ("left_out_detections", c_uint64),
+    ]
+
+
 class scrl_kernel_report(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("kernel", c_char_p), ("shape", c_char_p), ("uses", c_uint64),
@@ -298,6 +321,10 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
         status, [model_p, dataset_p, dataset_p, linear_options_p, linear_report_p]),
     "scrl_evaluate_linear_on": (
         status, [tensor_p, ints, tensor_p, ints, linear_options_p, linear_report_p]),
+    # COCO metrics
+    "scrl_coco_evaluate": (
+        status, [c_char_p, c_size_t, c_char_p, c_size_t, c_int32,
+                 POINTER(scrl_coco_metrics_options), POINTER(scrl_coco_metrics)]),
     # bench
     "scrl_bench_flops": (status, [config_p, doubles, doubles]),
     "scrl_bench_gemm": (status, [config_p, doubles]),

@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import export, judge, look, make, measure, train
+from . import coco, export, judge, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ bench.command("features")(measure.features)
 bench.command("kernels")(measure.kernels)
 app.add_typer(bench, name="bench")
 evaluations.command("linear")(judge.linear)
+evaluations.command("coco")(coco.coco)
 app.add_typer(evaluations, name="eval")
 exports.command("coco")(export.coco)
 exports.command("voc")(export.voc)
