@@ -82,6 +82,35 @@ def test_coco_comes_back(folder, tmp_path):
     assert (tmp_path / "again.json").read_bytes() == first
 
 
+@pytest.mark.parametrize("kind", ["bbox", "segm"])
+def test_an_export_found_in_its_source_is_perfect(folder, tmp_path, kind, rng):
+    """By COCO's metrics, in both directions: boxes of three decimals, polygons, run lengths."""
+    notes = tree()
+    del notes["images"][2]
+    notes["annotations"] = []
+    for number in range(60):
+        x, y = rng.uniform(0, 30, 2) * (1, 0.8)
+        w, h = rng.uniform(3, 12, 2)
+        mask = np.zeros((HEIGHT, WIDTH), bool)
+        mask[int(y):int(y + h), int(x):int(x + w)] = True
+        outline = [round(v, 2) for v in (x, y, x + w, y, x + w, y + h / 2, x, y + h)]
+        notes["annotations"].append({
+            "id": number + 1, "image_id": (30, 20)[number % 2], "category_id": (44, 3)[number % 3 > 0],
+            "bbox": [round(v, 3) for v in (x, y, w, h)], "area": round(float(w * h), 2),
+            "iscrowd": int(number % 10 == 9),
+            "segmentation": coco.encode_mask(mask) if number % 10 == 9 or number % 2 else [outline]})
+    pack(folder, tmp_path / "d.h5", notes, on_bad="refuse")
+    with scrl.Dataset(tmp_path / "d.h5") as ds:
+        ds.write_coco(tmp_path / "a.json")
+    exported = json.loads((tmp_path / "a.json").read_text())
+    keep = ("image_id", "category_id", "bbox" if kind == "bbox" else "segmentation")
+    for truth, other in ((notes, exported), (exported, notes)):
+        found = [{**{key: note[key] for key in keep}, "score": 0.5 + note["id"] / 1000}
+                 for note in other["annotations"] if not note["iscrowd"]]
+        figures = coco.evaluate(truth, found, kind)
+        assert figures.AP == figures.AP50 == figures.AP75 == figures.AR100 == 1
+
+
 def test_a_dataset_without_annotations_has_none(folder, tmp_path):
     scrl.pack(folder, tmp_path / "d.h5", progress=False)
     with scrl.Dataset(tmp_path / "d.h5") as ds:
