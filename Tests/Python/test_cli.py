@@ -25,7 +25,8 @@ def failed(done, code):
 
 @pytest.mark.parametrize("name", ["", "synth", "pack", "pretrain", "resume", "features", "info",
                                   "report", "config", "bench", "bench step",
-                                  "bench views", "bench features", "bench kernels", "eval", "eval linear"])
+                                  "bench views", "bench features", "bench kernels", "eval", "eval linear",
+                                  "eval coco"])
 def test_help_needs_no_library(name):
     done = command(*name.split(), "--help")
     assert done.returncode == 0 and "Usage" in done.stdout

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 import pytest
 
-from conftest import REPOSITORY
+from conftest import REPOSITORY, needs_library, python
 
 import scrl
 from scrl import coco
@@ -19,6 +19,8 @@ sys.path.insert(0, str(REPOSITORY / "Tests" / "Fixtures"))
 from coco_problems import (  # noqa: E402
     FIXTURE_PROBLEMS, class_figures, problem, pycocotools_figures,
 )
+
+pytestmark = needs_library
 
 # The same additions of the same doubles, perhaps in another order: 1e-15 at most. The project's
 # promise is 1e-6.
@@ -303,3 +305,54 @@ def test_a_missing_file_is_the_systems_error(tmp_path):
 
 def test_fields_of_a_class_are_the_figures():
     assert ClassMetrics._fields[5:] == FIGURES
+
+
+# ------------------------------------------------------------------ datasets
+
+@pytest.mark.parametrize("kind", ["bbox", "segm"])
+def test_a_dataset_is_the_ground_truth_that_it_was_packed_from(scenes, tmp_path, kind):
+    path = scenes / "annotations.json"
+    scrl.pack(scenes, tmp_path / "d.h5", annotations=path, progress=False)
+    truth = json.loads(path.read_text())
+    dice = random.Random(1)
+    detections = []
+    for each in truth["annotations"]:
+        found = {name: each[name] for name in ("image_id", "category_id")}
+        if kind == "bbox":
+            x, y, w, h = each["bbox"]
+            found["bbox"] = [x, y, w * (0.7 + 0.4 * dice.random()), h]
+        else:
+            found["segmentation"] = each["segmentation"]
+        detections.append({**found, "score": round(dice.random(), 1)})
+    wanted = coco.evaluate(truth, detections, kind)
+    assert wanted.AP > 0.2
+    with scrl.Dataset(tmp_path / "d.h5") as dataset:
+        found = coco.evaluate(dataset, detections, kind)
+    assert np.abs(figures(found) - figures(wanted)).max() < 1e-6
+    assert [each.name for each in found.per_class] == [each.name for each in wanted.per_class]
+    again = coco.evaluate(str(tmp_path / "d.h5"), detections, kind)
+    assert (figures(again) == figures(found)).all()
+
+
+# ------------------------------------------------------------------ the shell
+
+def test_the_shell_prints_tables_and_json_and_writes_curves(tmp_path):
+    truth, detections = simple()
+    detections.append({"image_id": 99, "category_id": 3, "bbox": [0, 0, 1, 1], "score": 0.1})
+    (tmp_path / "gt.json").write_text(json.dumps(truth))
+    (tmp_path / "dt.json").write_text(json.dumps(detections))
+    files = ["--gt", str(tmp_path / "gt.json"), "--detections", str(tmp_path / "dt.json")]
+    refused = python("-m", "scrl", "eval", "coco", *files)
+    assert refused.returncode == 1 and "image_id 99" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    done = python("-m", "scrl", "eval", "coco", *files, "--leave-out", "--per-class")
+    assert done.returncode == 0 and "50.50" in done.stdout and "left out: detection 2" in done.stdout
+    done = python("-m", "scrl", "eval", "coco", *files, "--leave-out", "--json", "--curves",
+                  str(tmp_path / "curves.npz"))
+    told = json.loads(done.stdout)
+    assert told["AP"] == pytest.approx(51 / 101) and told["per_class"][0]["name"] == "thing"
+    assert told["left_out"][0]["list"] == "detections" and "precision" not in told
+    with np.load(tmp_path / "curves.npz") as file:
+        assert file["precision"].shape == (1, 10, 101) and file["ids"].tolist() == [3]
+    wrong = python("-m", "scrl", "eval", "coco", *files, "--kind", "keypoints")
+    assert wrong.returncode == 2 and "--kind" in wrong.stderr
