@@ -18,8 +18,8 @@
  *     call.
  *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
  *     (and _free only forgets them). New handles work in the child.
- *   - Text is UTF-8, and so are paths; only scrl_writer_add_file() and _add_folder() take any bytes
- *     that the system takes, because photos come with such names.
+ *   - Text is UTF-8, and so are paths; only scrl_writer_add_file(), _add_folder() and _add_coco()
+ *     take any bytes that the system takes, because photos come with such names.
  *   - Images are RGB, 8 bits. Boxes are x0, y0, x1, y1 in pixels, the origin at the top left.
  *     Tensors are float32, shapes are written (N,C,H,W).
  */
@@ -432,7 +432,7 @@ scrl_status scrl_dataset_class_id(const scrl_dataset *dataset, size_t id, int32_
  * are those that they came with, else the first free ones from 1; annotations count from 1. Figures
  * of an imported file come back as they were, where they have up to three decimals (edges are
  * stored as float32) and nothing was clipped.
- * @return SCRL_OK, SCRL_E_IO, SCRL_E_DATA for a box without a class. Since 0.1.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_DATA for a box without class or area. Since 0.1.
  */
 scrl_status scrl_dataset_write_coco(const scrl_dataset *dataset, const char *path);
 

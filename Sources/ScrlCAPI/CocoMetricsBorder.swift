@@ -100,7 +100,7 @@ extension scrl_coco_metrics {
       crowds += UInt64(category.crowds)
       detections += UInt64(category.detections)
     }
-    let missing = made.leftOut.count { $0.list == "detections" }
+    let missing = made.leftOut.filter { $0.list == "detections" }.count
     left_out_detections = UInt64(missing)
     left_out_truths = UInt64(made.leftOut.count - missing)
   }

@@ -30,9 +30,9 @@ struct CocoCells {
     var (i, j) = (0, 0)
     while i < objectKeys.count || j < detectionKeys.count {
       let end = (Int.max, Int.max)
-      let key = min(
-        i < objectKeys.count ? objectKeys[i] : end, j < detectionKeys.count ? detectionKeys[j] : end
-      ) { $0 < $1 }
+      let objectKey = i < objectKeys.count ? objectKeys[i] : end
+      let detectionKey = j < detectionKeys.count ? detectionKeys[j] : end
+      let key = detectionKey < objectKey ? detectionKey : objectKey
       let (a, b) = (i, j)
       while i < objectKeys.count, objectKeys[i] == key { i += 1 }
       while j < detectionKeys.count, detectionKeys[j] == key { j += 1 }
@@ -64,10 +64,6 @@ struct CocoCells {
       }
     }
   }
-}
-
-private func min<Key>(_ a: Key, _ b: Key, _ isLess: (Key, Key) -> Bool) -> Key {
-  isLess(b, a) ? b : a
 }
 
 /// Every number's place among the distinct ones.

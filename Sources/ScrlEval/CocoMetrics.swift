@@ -1,6 +1,6 @@
 // COCO's detection metrics as pycocotools' COCOeval computes them: average precision and recall over
 // ten overlaps, four ranges of area and at most 1, 10 or 100 detections an image and class.
-// Letters: T thresholds, R recall points, K classes, A ranges of area, M limits of detections.
+// Letters: T thresholds, R recall points, K classes, A ranges of area.
 // −1 stands where a class has no object in a range, and for a mean over nothing.
 
 import ScrlBase
@@ -10,7 +10,7 @@ package struct CocoFigures: Sendable, Equatable {
   package static let names = [
     "AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl",
   ]
-  package var values: [Double]
+  package let values: [Double]
 
   package subscript(name: String) -> Double {
     Self.names.firstIndex(of: name).map { values[$0] } ?? -1
@@ -21,33 +21,24 @@ package struct CocoMetrics: Sendable {
   package static let thresholds = CocoRules.thresholds
   package static let recallPoints = CocoRules.recalls
 
-  package let categories: Int
-  package private(set) var precision: [Double]  // (T,R,K,A,M)
-  package private(set) var recall: [Double]  // (T,K,A,M)
-  package private(set) var figures = CocoFigures(values: [])
-  package private(set) var ofCategory: [CocoFigures] = []
+  package let figures: CocoFigures
+  package let ofCategory: [CocoFigures]
+  private let classes: [CocoClass?]
 
-  /// Precision at the R recall points of a class: all areas, 100 detections.
+  /// Precision at the R recall points of a class, over all areas and with 100 detections; all −1
+  /// for a class without an object.
   package func curve(category: Int, threshold: Int) -> [Double] {
-    CocoRules.recalls.indices.map { precision[index(threshold, $0, category, 0, 2)] }
+    let count = CocoRules.recalls.count
+    guard let found = classes[category], !found.curves.isEmpty else {
+      return [Double](repeating: -1, count: count)
+    }
+    return Array(found.curves[threshold * count..<(threshold + 1) * count])
   }
 
-  private func index(_ t: Int, _ r: Int, _ k: Int, _ a: Int, _ m: Int) -> Int {
-    (((t * CocoRules.recalls.count + r) * categories + k) * CocoRules.areas.count + a)
-      * CocoRules.detectionLimits.count + m
-  }
-
-  private func recallIndex(_ t: Int, _ k: Int, _ a: Int, _ m: Int) -> Int {
-    ((t * categories + k) * CocoRules.areas.count + a) * CocoRules.detectionLimits.count + m
-  }
-
-  fileprivate init(categories: Int) {
-    self.categories = categories
-    let cells =
-      CocoRules.thresholds.count * categories * CocoRules.areas.count
-      * CocoRules.detectionLimits.count
-    precision = [Double](repeating: -1, count: cells * CocoRules.recalls.count)
-    recall = [Double](repeating: -1, count: cells)
+  fileprivate init(_ classes: [CocoClass?]) {
+    self.classes = classes
+    figures = CocoFigures(classes[...])
+    ofCategory = classes.indices.map { CocoFigures(classes[$0...$0]) }
   }
 }
 
@@ -80,10 +71,14 @@ package func evaluateCoco(
       for cell in sorted.cells[range] { matcher.match(cell, buffer) }
     }
   }
-  var metrics = CocoMetrics(categories: categories)
-  metrics.accumulate(matcher, outcomes, workers)
-  metrics.summarise()
-  return metrics
+  var classes = [CocoClass?](repeating: nil, count: categories)
+  classes.withUnsafeMutableBufferPointer { buffer in
+    let buffer = buffer
+    workers.run(categories) { category in
+      buffer[category] = CocoClass(CocoRanking(category, matcher, outcomes))
+    }
+  }
+  return CocoMetrics(classes)
 }
 
 private func checkMaskSizes(
@@ -105,72 +100,56 @@ private func checkMaskSizes(
   }
 }
 
-// From outcomes to precision and recall.
-extension CocoMetrics {
-  fileprivate mutating func accumulate(
-    _ matcher: CocoMatcher, _ outcomes: [CocoOutcome], _ workers: Workers
-  ) {
-    let layout = self
-    precision.withUnsafeMutableBufferPointer { precision in
-      recall.withUnsafeMutableBufferPointer { recall in
-        let (precision, recall) = (precision, recall)
-        workers.run(categories) { category in
-          let ranking = CocoRanking(category, matcher, outcomes)
-          for a in CocoRules.areas.indices where ranking.objects[a] > 0 {
-            for (m, limit) in CocoRules.detectionLimits.enumerated() {
-              let kept = ranking.outcomes(limit: limit)
-              for t in CocoRules.thresholds.indices {
-                let curve = PrecisionCurve(
-                  kept, bit: CocoOutcome.bit(area: a, threshold: t), objects: ranking.objects[a])
-                recall[layout.recallIndex(t, category, a, m)] = curve.recall
-                for (r, value) in curve.sampled().enumerated() {
-                  precision[layout.index(t, r, category, a, m)] = value
-                }
-              }
-            }
-          }
-        }
+/// What is kept of a class that has objects.
+private struct CocoClass: Sendable {
+  let objects: [Int]  // (A) that count
+  private(set) var precision: [[Double]]  // (A,T) mean over the recall points, 100 detections
+  private(set) var recall: [[Double]]  // (setting,T)
+  private(set) var curves: [Double] = []  // (T,R) all areas, 100 detections
+
+  /// The ranges of area and limits of detections that the figures of recall are for.
+  static let settings = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (3, 2)]
+
+  init?(_ ranking: CocoRanking) {
+    guard ranking.objects.contains(where: { $0 > 0 }) else { return nil }
+    objects = ranking.objects
+    precision = CocoRules.areas.map { _ in [] }
+    recall = Self.settings.map { _ in [] }
+    let kept = CocoRules.detectionLimits.map { ranking.outcomes(limit: $0) }
+    for (setting, (area, limit)) in Self.settings.enumerated() where objects[area] > 0 {
+      for threshold in CocoRules.thresholds.indices {
+        let curve = PrecisionCurve(
+          kept[limit], bit: CocoOutcome.bit(area: area, threshold: threshold),
+          objects: objects[area])
+        recall[setting].append(curve.recall)
+        guard limit == CocoRules.detectionLimits.count - 1 else { continue }
+        let sampled = curve.sampled()
+        precision[area].append(sampled.reduce(0, +) / Double(sampled.count))
+        if area == 0 { curves += sampled }
       }
     }
   }
+}
 
-  fileprivate mutating func summarise() {
-    figures = figures(of: 0..<categories)
-    ofCategory = (0..<categories).map { figures(of: $0..<$0 + 1) }
-  }
-
-  private func figures(of classes: Range<Int>) -> CocoFigures {
-    let all = 0..<CocoRules.thresholds.count
-    func ap(_ thresholds: Range<Int>, _ area: Int) -> Double {
-      mean { add in
-        for t in thresholds {
-          for r in CocoRules.recalls.indices {
-            for k in classes { add(precision[index(t, r, k, area, 2)]) }
-          }
-        }
+extension CocoFigures {
+  /// Means over the classes that have an object in a range.
+  fileprivate init(_ classes: ArraySlice<CocoClass?>) {
+    func mean(_ area: Int, _ thresholds: Range<Int>, _ of: (CocoClass) -> [Double]) -> Double {
+      var (sum, count) = (0.0, 0)
+      for case let one? in classes where one.objects[area] > 0 {
+        sum += of(one)[thresholds].reduce(0, +)
+        count += thresholds.count
       }
+      return count == 0 ? -1 : sum / Double(count)
     }
-    func ar(_ area: Int, _ limit: Int) -> Double {
-      mean { add in
-        for t in all { for k in classes { add(recall[recallIndex(t, k, area, limit)]) } }
-      }
+    let all = CocoRules.thresholds.indices
+    func ap(_ area: Int, _ thresholds: Range<Int>) -> Double {
+      mean(area, thresholds) { $0.precision[area] }
     }
-    return CocoFigures(values: [
-      ap(all, 0), ap(0..<1, 0), ap(5..<6, 0), ap(all, 1), ap(all, 2), ap(all, 3),
-      ar(0, 0), ar(0, 1), ar(0, 2), ar(1, 2), ar(2, 2), ar(3, 2),
-    ])
-  }
-
-  /// The mean of what there is; −1 for nothing.
-  private func mean(_ each: ((Double) -> Void) -> Void) -> Double {
-    var (sum, count) = (0.0, 0)
-    each { value in
-      if value > -1 {
-        sum += value
-        count += 1
-      }
+    let recalls = CocoClass.settings.enumerated().map { setting, pair in
+      mean(pair.0, all) { $0.recall[setting] }
     }
-    return count == 0 ? -1 : sum / Double(count)
+    values = [ap(0, all), ap(0, 0..<1), ap(0, 5..<6), ap(1, all), ap(2, all), ap(3, all)] + recalls
   }
 }
 

@@ -7,7 +7,7 @@
 import ScrlBase
 import ScrlImage
 
-/// - Throws: `.data` for a box without a class, which COCO cannot tell.
+/// - Throws: `.data` for a box without a class or without extent, which COCO cannot tell.
 package func writeCoco(
   _ dataset: DatasetReader, to path: String, libraryVersion: String
 ) throws(ScrlError) {
@@ -49,9 +49,14 @@ package func writeCoco(
 private func fields(
   of box: AnnotatedBox, height: Int, width: Int
 ) throws(ScrlError) -> String {
+  let area = try box.measuredArea(height: height, width: width)
+  // A file of another program may hold any finite corners.
+  guard box.x0 < box.x1, box.y0 < box.y1, area.isFinite else {
+    let corners = [box.x0, box.y0, box.x1, box.y1]
+    throw ScrlError(.data, "write_coco: box \(corners), expected a finite area")
+  }
   let (x, w) = decimals(from: box.x0, to: box.x1)
   let (y, h) = decimals(from: box.y0, to: box.y1)
-  let area = try box.measuredArea(height: height, width: width)
   let bbox = [x, y, w, h].map(jsonNumber).joined(separator: ", ")
   let mask =
     box.mask.map { "{\"size\": [\(height), \(width)], \"counts\": \(jsonText($0))}" } ?? "[]"

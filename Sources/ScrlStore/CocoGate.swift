@@ -240,7 +240,8 @@ private struct Fitting {
     case .none: break
     case .counts(let counts, let told):
       try check(told, size)
-      mask = try RunLengths(uncompressed: counts.lazy.map { Int($0) }, height: size.height, width: size.width)
+      let runs = counts.lazy.map { Int($0) }
+      mask = try RunLengths(uncompressed: runs, height: size.height, width: size.width)
     case .compressed(let text, let told):
       try check(told, size)
       mask = try RunLengths(compressed: text, height: size.height, width: size.width)
@@ -254,9 +255,9 @@ private struct Fitting {
     _ told: CocoAnnotations.Size, _ size: CocoAnnotations.Size
   ) throws(ScrlError) {
     guard told == size else {
+      let has = "the image has \(size.width)×\(size.height)"
       throw ScrlError(
-        .data, "its run lengths are of \(told.width)×\(told.height) pixels, the image has "
-          + "\(size.width)×\(size.height)")
+        .data, "its run lengths are of \(told.width)×\(told.height) pixels, \(has)")
     }
   }
 

@@ -98,9 +98,10 @@ private func readAreas(_ container: ContainerReader, count: Int) throws(ScrlErro
     return !area.isNaN && !(area >= 0 && area.isFinite)
   }
   if let bad {
+    let got = Float(bitPattern: areas[bad])
     throw ScrlError(
-      .format, "open \(container.path): /boxes/area[\(bad)] is \(Float(bitPattern: areas[bad])), "
-        + "expected finite and 0 or more")
+      .format,
+      "open \(container.path): /boxes/area[\(bad)] is \(got), expected finite and 0 or more")
   }
   return areas
 }
@@ -111,9 +112,10 @@ private func readFlags(_ container: ContainerReader, count: Int) throws(ScrlErro
   try expectShape(container, dataset, [count])
   let flags = try container.bytes(of: dataset)
   if let bad = flags.firstIndex(where: { !BoxFlags(rawValue: $0).isSubset(of: .known) }) {
+    let wanted = "those of \(BoxFlags.known.rawValue)"
     throw ScrlError(
-      .format, "open \(container.path): /boxes/flags[\(bad)] is \(flags[bad]), expected those of "
-        + "\(BoxFlags.known.rawValue)")
+      .format,
+      "open \(container.path): /boxes/flags[\(bad)] is \(flags[bad]), expected \(wanted)")
   }
   return flags
 }

@@ -99,9 +99,8 @@ package final class DatasetWriter {
     if let name = annotation.name?.utf8,
       name.contains(0) || name.count > DatasetFormat.longestName
     {
-      throw ScrlError(
-        .data, "add sample: name of \(name.count) bytes, expected at most "
-          + "\(DatasetFormat.longestName) without NUL")
+      let wanted = "at most \(DatasetFormat.longestName) without NUL"
+      throw ScrlError(.data, "add sample: name of \(name.count) bytes, expected \(wanted)")
     }
     for box in annotation.boxes { try check(box, height: height, width: width) }
   }
@@ -123,9 +122,9 @@ package final class DatasetWriter {
       throw ScrlError(.data, "add sample: area \(box.area ?? 0), expected finite and 0 or more")
     }
     guard box.flags.isSubset(of: .known) else {
+      let wanted = "those of \(BoxFlags.known.rawValue)"
       throw ScrlError(
-        .data, "add sample: flags \(box.flags.rawValue) of a box, expected those of "
-          + "\(BoxFlags.known.rawValue)")
+        .data, "add sample: flags \(box.flags.rawValue) of a box, expected \(wanted)")
     }
     if let mask = box.mask {
       _ = try RunLengths(compressed: mask, height: height, width: width)

@@ -27,7 +27,9 @@ def failed(done, code):
                                   "report", "config", "bench", "bench step",
                                   "bench views", "bench features", "bench kernels", "eval", "eval linear",
                                   "eval knn", "eval regions", "eval retrieval",
-                                  "eval correspondence", "eval health"])
+                                  "eval correspondence", "eval health",
+
+                                  "eval coco"])
 def test_help_needs_no_library(name):
     done = command(*name.split(), "--help")
     assert done.returncode == 0 and "Usage" in done.stdout

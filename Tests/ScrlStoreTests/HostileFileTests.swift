@@ -55,10 +55,13 @@ struct HostileFileTests {
     let dataset = try scratch.bytes("d.h5")
     let checkpoint = try scratch.bytes("c.h5")
     for step in 0..<150 {
-      try scratch.write("d.h5", Array(dataset.prefix(dataset.count * step / 150)))
-      #expect(failure(readAllOfDataset(scratch("d.h5")))?.code == .format)
-      try scratch.write("c.h5", Array(checkpoint.prefix(checkpoint.count * step / 150)))
-      #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.code == .format)
+      let (one, two) = (dataset.count * step / 150, checkpoint.count * step / 150)
+      try scratch.write("d.h5", Array(dataset.prefix(one)))
+      let wanted: ScrlError.Code? = one == end(dataset) ? nil : .format  // only the seal is gone
+      #expect(failure(readAllOfDataset(scratch("d.h5")))?.code == wanted)
+      try scratch.write("c.h5", Array(checkpoint.prefix(two)))
+      let other: ScrlError.Code? = two == end(checkpoint) ? nil : .format
+      #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.code == other)
     }
   }
 
@@ -88,15 +91,18 @@ struct HostileFileTests {
     let scratch = try Scratch()
     try writeCheckpoint(scratch("c.h5"))
     let whole = try scratch.bytes("c.h5")
-    // The superblock's end-of-file address.
-    let end = whole.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 28, as: UInt64.self) }
-    #expect(end < whole.count)
-    try scratch.write("c.h5", Array(whole.prefix(Int(end))))
+    #expect(end(whole) < whole.count)
+    try scratch.write("c.h5", Array(whole.prefix(end(whole))))
     #expect(failure(readAllOfCheckpoint(scratch("c.h5"))) == nil)
     for cut in [1, 16, 32] {
       try scratch.write("c.h5", Array(whole.dropLast(cut)))
       #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.message.contains("seal") == true)
     }
+  }
+
+  /// The superblock's end-of-file address: there HDF5's part ends and the seal begins.
+  private func end(_ bytes: [UInt8]) -> Int {
+    Int(bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 28, as: UInt64.self) })
   }
 
   private func damaged(
@@ -149,6 +155,23 @@ struct HostileFileTests {
     try build(scratch("bad.h5")) { try add(parts.filter { !$0.value.isMissing }, to: $0) }
     let error = try #require(failure(readAllOfDataset(scratch("bad.h5"))))
     #expect(error.code == .format)
+  }
+
+  @Test("A foreign file's boxes without a finite area are not exported")
+  func export() throws {
+    let scratch = try Scratch()
+    let far = Float.greatestFiniteMagnitude
+    for corners in [[1, 0, 0, 1], [0, 1, 1, 1], [-far, -far, far, far]] as [[Float]] {
+      var parts = soundParts
+      parts["/boxes/coordinates"] = .floats(corners, [1, 4])
+      for name in ["/masks/offset", "/masks/counts", "/boxes/area"] { parts[name] = nil }
+      try build(scratch("d.h5")) { try add(parts, to: $0) }
+      let reader = try DatasetReader(path: scratch("d.h5"))
+      let error = #expect(throws: ScrlError.self) {
+        try writeCoco(reader, to: scratch("a.json"), libraryVersion: "t")
+      }
+      #expect(error?.code == .data && scratch.names == ["d.h5"])
+    }
   }
 
   @Test(

@@ -14,7 +14,7 @@ Every failure of the library is a scrl.Error.
 
 from typing import Any, Dict
 
-from . import annotations, evaluate, ops
+from . import annotations, coco, evaluate, ops
 from .checkpoints import Weights
 from .config import Config, Key, describe, presets
 from .dataset import Dataset, prepare
@@ -57,6 +57,6 @@ __all__ = [
     "Dataset", "Detections", "Detector", "DetectorReport", "DivergedError", "Error", "ForkedError",
     "FormatError", "InternalError", "Key", "Model", "OutOfMemoryError", "PackReport",
     "ShapeError", "StateError", "StepReport", "StorageError", "Trainer", "UnsupportedError",
-    "ViewPair", "Weights", "annotations", "build_info", "describe", "evaluate", "load_weights",
-    "ops", "pack", "prepare", "presets", "set_log", "views",
+    "ViewPair", "Weights", "annotations", "build_info", "coco", "describe", "evaluate",
+    "load_weights", "ops", "pack", "prepare", "presets", "set_log", "views",
 ]

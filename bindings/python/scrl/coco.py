@@ -8,7 +8,13 @@ from typing import Any, Dict, Iterable, List
 
 import numpy as np
 
+from .coco_metrics import FIGURES, ClassMetrics, CocoMetrics, LeftOut, evaluate
 from .errors import FormatError
+
+__all__ = [
+    "FIGURES", "ClassMetrics", "CocoMetrics", "LeftOut", "decode_mask", "encode_mask", "evaluate",
+    "rle_compress", "rle_counts", "rle_decompress",
+]
 
 
 def rle_counts(mask: np.ndarray) -> List[int]:

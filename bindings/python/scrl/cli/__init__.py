@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import detect, judge, judges, look, make, measure, train
+from . import coco, detect, export, judge, judges, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
          "No pictures at hand? `scrl synth --out scenes/` makes some.",
 )
 bench = typer.Typer(no_args_is_help=True, help="Compares with a reference, then measures, on this machine.")
+exports = typer.Typer(no_args_is_help=True, help="Writes what a dataset holds in other programs' forms.")
 evaluations = typer.Typer(
     no_args_is_help=True, help="Judges a backbone: on labelled images (linear, knn), on labelled boxes "
     "(regions, retrieval), without labels (correspondence, health).")
@@ -49,7 +50,12 @@ evaluations.command("regions")(judges.regions)
 evaluations.command("retrieval")(judges.retrieval)
 evaluations.command("correspondence")(judges.correspondence)
 evaluations.command("health")(judges.health)
+evaluations.command("coco")(coco.coco)
 app.add_typer(evaluations, name="eval")
+exports.command("coco")(export.coco)
+exports.command("voc")(export.voc)
+exports.command("cityscapes")(export.cityscapes)
+app.add_typer(exports, name="export")
 detections.command("train")(detect.train)
 detections.command("predict")(detect.predict)
 detections.command("eval")(detect.evaluate)
