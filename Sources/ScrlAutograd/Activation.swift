@@ -29,6 +29,11 @@ package struct Activation {
     try source.images(0..<source.shape[0], engine)
   }
 
+  /// The same in plain order, for whoever reads elements.
+  package func plain(_ engine: any Engine) throws(ScrlError) -> Tensor {
+    try value(engine).plain(workers: engine.workers)
+  }
+
   /// The same value behind a wall: no gradient passes.
   package var detached: Activation { Activation(source, slot: nil) }
 }

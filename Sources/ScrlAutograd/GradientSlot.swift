@@ -68,6 +68,17 @@ package final class GradientSlot {
     return gradient
   }
 
+  /// The gradient, and whether nobody else holds its memory: it may then be written into.
+  func takeOwned() -> (gradient: Gradient, isOurs: Bool)? {
+    switch takeUnmade() {
+    case nil: return nil
+    case .pending(let pending): return (.pending(pending), true)  // its images are made anew
+    case .whole(var tensor, let sums):
+      let isOurs = tensor.isUnique()
+      return (.whole(tensor, sums), isOurs)
+    }
+  }
+
   /// What an operation adds its images' gradients into.
   /// - Parameter isLast: no other operation will.
   func open(_ source: Source, isLast: Bool, _ engine: any Engine) throws(ScrlError) -> Intake {
@@ -166,7 +177,7 @@ struct Intake {
 
 extension Tensor {
   /// Itself when nobody else holds its memory, else a copy.
-  fileprivate consuming func writable() throws(ScrlError) -> Tensor {
+  consuming func writable() throws(ScrlError) -> Tensor {
     var held = self
     return held.isUnique() ? held : try held.copied()
   }

@@ -1,4 +1,4 @@
-// Where a backward pass begins: a loss computes its gradient together with its value, and its
+// Where a backward pass begins, perhaps in several losses at once: a loss computes its gradient together with its value, and its
 // operation puts it into the slot of what it judged.
 // `share` multiplies the gradient, not the value returned: this machine's part of a global mean.
 
@@ -18,13 +18,37 @@ extension Pass {
     return loss
   }
 
-  /// Softmax cross entropy, mean over the rows whose label is not negative; logits (R,F).
+  /// Softmax cross entropy over the rows whose label is not negative, divided; logits (R,F).
+  /// - Parameter divisor: nil for the number of such rows: their mean.
   package func crossEntropyLoss(
-    _ logits: Activation, labels: [Int], share: Double = 1
+    _ logits: Activation, labels: [Int], divisor: Double? = nil, share: Double = 1
   ) throws(ScrlError) -> Double {
     let (loss, dlogits) = try softmaxCrossEntropy(
-      try logits.value(engine), labels: labels, engine.workers)
+      try logits.value(engine), labels: labels, divisor: divisor, engine.workers)
     seed(logits, dlogits, share)
+    return loss
+  }
+
+  /// Sigmoid cross entropy over chosen elements of a map or a matrix, divided. Without any it is
+  /// zero and sends no gradient.
+  package func sigmoidCrossEntropyLoss(
+    _ logits: Activation, _ targets: ElementTargets, divisor: Double, share: Double = 1
+  ) throws(ScrlError) -> Double {
+    guard targets.count > 0 else { return 0 }
+    let (loss, dlogits) = try sigmoidCrossEntropy(
+      try logits.value(engine), targets, divisor: divisor)
+    seed(logits, dlogits, share)
+    return loss
+  }
+
+  /// Smooth L1 over chosen elements of a map or a matrix, divided; β = 0 is the absolute
+  /// difference. Without any it is zero and sends no gradient.
+  package func smoothL1Loss(
+    _ x: Activation, _ targets: ElementTargets, beta: Double, divisor: Double, share: Double = 1
+  ) throws(ScrlError) -> Double {
+    guard targets.count > 0 else { return 0 }
+    let (loss, dx) = try smoothL1(try x.value(engine), targets, beta: beta, divisor: divisor)
+    seed(x, dx, share)
     return loss
   }
 

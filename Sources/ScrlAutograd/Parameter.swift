@@ -8,6 +8,7 @@ import ScrlTensor
 package final class Parameter: StateTensor {
   package enum Role: Equatable, Sendable {
     case convolutionWeight(ConvolutionGeometry)  // (O,I,h,w)
+    case convolutionBias  // (O)
     case linearWeight  // (O,I)
     case linearBias  // (O)
     case normScale  // (C)

@@ -149,7 +149,7 @@ struct NormLanes {
 }
 
 /// Lane l holds p[l mod count].
-private func repeated(_ p: UnsafePointer<Float>, _ count: Int) -> Lanes {
+func repeated(_ p: UnsafePointer<Float>, _ count: Int) -> Lanes {
   if count == laneCount { return lanes(p, 0) }
   var result = Lanes()
   for lane in 0..<laneCount { result[lane] = p[lane % count] }

@@ -66,6 +66,21 @@ package protocol Engine: Sendable {
     _ dy: Tensor, adding more: Tensor?, y: Tensor, sumsOf side: Addend?
   ) throws(ScrlError) -> BatchGradientSums?
 
+  /// In place: y ← y + bias (C), then max(…, 0) where wanted.
+  func addBias(_ bias: Tensor, to y: Tensor, relu: Bool) throws(ScrlError)
+  /// Returns Σ d over N, H and W, where d is dy, or with a y: dy where y > 0, else 0. That is
+  /// written into d, which may be dy itself; without a y nothing is written.
+  func biasBackward(
+    _ dy: Tensor, masking y: Tensor?, into d: Tensor
+  ) throws(ScrlError) -> [Double]
+  /// y = max(x, 0); y may be x itself.
+  func relu(_ x: Tensor, into y: Tensor) throws(ScrlError)
+
+  /// y (N,C,2h,2w) = fine + each cell of coarse (N,C,h,w) four times.
+  func upsampleAdd(_ coarse: Tensor, _ fine: Tensor, into y: Tensor) throws(ScrlError)
+  /// dCoarse = the sum of the four; the gradient of the fine map is dy.
+  func upsampleAddBackward(_ dy: Tensor, into dCoarse: Tensor) throws(ScrlError)
+
   // Max pooling; `winners` holds, per output element, the input cell (h·W + w) it came from.
   func maxPool(_ x: Tensor, into y: Tensor, _ winners: PoolWinners) throws(ScrlError)
   func maxPoolBackward(
@@ -91,11 +106,13 @@ package protocol Engine: Sendable {
   ) throws(ScrlError)
 
   // RoIAlign (He et al. 2017, section 3): features (N,C,H,W), K boxes → (K,C,P,P), P = outputSize.
+  // Box k has row rows[k] of y or dy, so that boxes of several maps meet in one tensor.
   func roiAlign(
-    _ x: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions
-  ) throws(ScrlError) -> Tensor
+    _ x: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions, into y: Tensor, rows: [Int]
+  ) throws(ScrlError)
   func roiAlignBackward(
-    _ dy: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions, like shape: ActivationShape
+    _ dy: Tensor, rows: [Int], boxes: [RegionBox], _ options: RoIAlignOptions,
+    like shape: ActivationShape
   ) throws(ScrlError) -> Tensor
 }
 

@@ -18,7 +18,7 @@ extension OpenBLASEngine {
     sweepRows(try y.rowsShape("folded_convolution")) { offset, channel, rows in
       for row in 0..<rows {
         let start = offset &+ row &* g.outputs
-        finish(
+        finishCell(
           to + start, shift + channel, other.map { UnsafePointer($0 + start) }, g.outputs,
           relu: relu)
       }
@@ -39,7 +39,7 @@ package func expectFolded(
 
 /// One cell's channels: y = max(y + bias + residual, 0), or without the maximum.
 @inline(__always)
-private func finish(
+func finishCell(
   _ y: UnsafeMutablePointer<Float>, _ bias: UnsafePointer<Float>,
   _ residual: UnsafePointer<Float>?, _ count: Int, relu: Bool
 ) {

@@ -58,10 +58,11 @@ private func cosineRow(
   return 2 - 2 * cosine
 }
 
-/// Softmax cross entropy, mean over the rows that have a label (label ≥ 0), and dlogits.
-/// Without any labelled row the loss and its gradient are zero.
+/// Softmax cross entropy, summed over the rows that have a label (label ≥ 0) and divided, and
+/// dlogits. Without any labelled row the loss and its gradient are zero.
+/// - Parameter divisor: nil for the number of labelled rows, so that the loss is their mean.
 package func softmaxCrossEntropy(
-  _ logits: Tensor, labels: [Int], _ workers: Workers
+  _ logits: Tensor, labels: [Int], divisor: Double? = nil, _ workers: Workers
 ) throws(ScrlError) -> (loss: Double, dlogits: Tensor) {
   guard logits.shape.count == 2, logits.shape[0] == labels.count, logits.shape[1] > 0 else {
     throw ScrlError(
@@ -75,7 +76,8 @@ package func softmaxCrossEntropy(
       .argument,
       "softmax_cross_entropy: got label \(labels[row]) in row \(row) · expected below \(classes)")
   }
-  let factor = 1 / Double(max(labels.count { $0 >= 0 }, 1))
+  if let divisor { try expectDivisor("softmax_cross_entropy", divisor) }
+  let factor = 1 / (divisor ?? Double(max(labels.count { $0 >= 0 }, 1)))
   let dlogits = try Tensor(uninitialized: logits.shape)
   let (from, to) = (logits.pointer, dlogits.pointer)
   var loss = 0.0

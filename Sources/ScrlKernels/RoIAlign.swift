@@ -11,38 +11,51 @@ extension Engine {
     _ x: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions
   ) throws(ScrlError) -> Tensor {
     let shape = try x.rowsShape("roi_align")
+    let y = try Tensor(
+      uninitialized: options.outputShape(boxes.count, shape), layout: .blocked(shape.block))
+    try roiAlign(x, boxes: boxes, options, into: y, rows: Array(boxes.indices))
+    return y
+  }
+
+  package func roiAlignBackward(
+    _ dy: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions, like shape: ActivationShape
+  ) throws(ScrlError) -> Tensor {
+    guard dy.shape.first == boxes.count else {
+      throw ScrlError(
+        .shape, "roi_align_backward: got \(dy.shape) · expected \(boxes.count) boxes")
+    }
+    return try roiAlignBackward(
+      dy, rows: Array(boxes.indices), boxes: boxes, options, like: shape)
+  }
+
+  package func roiAlign(
+    _ x: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions, into y: Tensor, rows: [Int]
+  ) throws(ScrlError) {
+    let shape = try x.rowsShape("roi_align")
     try expectBoxes(boxes, options, shape)
-    let result = try Tensor(
-      uninitialized: [boxes.count, shape.channels, options.outputHeight, options.outputWidth],
-      layout: .blocked(shape.block))
-    let (from, to, block) = (x.pointer, result.pointer, shape.block)
+    try expectRows("roi_align", y, rows, boxes.count, options, shape)
+    let (from, to, block) = (x.pointer, y.pointer, shape.block)
     let outputCells = options.outputHeight * options.outputWidth
     workers.run(boxes.count) { k in
       let bins = BoxBins(boxes[k], options, shape)
       for channelBlock in 0..<shape.blocks {
         let x = from + shape.offset(image: boxes[k].image, block: channelBlock, cell: 0)
-        let y = to + (k * shape.blocks + channelBlock) * outputCells * block
+        let y = to + (rows[k] * shape.blocks + channelBlock) * outputCells * block
         bins.gather(x, block, into: y)
       }
     }
-    return result
   }
 
   /// A task owns some blocks of one image's dx and adds the image's boxes in their order.
   package func roiAlignBackward(
-    _ dy: Tensor, boxes: [RegionBox], _ options: RoIAlignOptions, like shape: ActivationShape
+    _ dy: Tensor, rows: [Int], boxes: [RegionBox], _ options: RoIAlignOptions,
+    like shape: ActivationShape
   ) throws(ScrlError) -> Tensor {
     guard shape.block > 0, shape.cells > 0 else {
       throw ScrlError(.shape, "roi_align_backward: got \(shape) · expected cells and channels")
     }
     try expectBoxes(boxes, options, shape)
-    let expected = [boxes.count, shape.channels, options.outputHeight, options.outputWidth]
-    guard dy.shape == expected, dy.layout == .blocked(shape.block) else {
-      throw ScrlError(
-        .shape,
-        "roi_align_backward: got \(dy.shape) \(dy.layout) · expected \(expected) in blocks of "
-          + "\(shape.block)")
-    }
+    try expectRows("roi_align_backward", dy, rows, boxes.count, options, shape)
     let result = try Tensor(
       uninitialized: [shape.images, shape.channels, shape.height, shape.width],
       layout: .blocked(shape.block))
@@ -61,7 +74,7 @@ extension Engine {
         repeating: 0, count: channelBlocks.count * shape.cells * block)
       for k in boxesOfImage[image] {
         let bins = BoxBins(boxes[k], options, shape)
-        let dy = from + k * shape.blocks * outputCells * block
+        let dy = from + rows[k] * shape.blocks * outputCells * block
         for channelBlock in channelBlocks {
           bins.scatter(
             dy + channelBlock * outputCells * block, block,
@@ -70,6 +83,30 @@ extension Engine {
       }
     }
     return result
+  }
+}
+
+extension RoIAlignOptions {
+  /// Of so many boxes' cells on a map.
+  package func outputShape(_ boxes: Int, _ map: ActivationShape) -> [Int] {
+    [boxes, map.channels, outputHeight, outputWidth]
+  }
+}
+
+/// Each box has a row of the tensor of all boxes.
+private func expectRows(
+  _ operation: String, _ tensor: Tensor, _ rows: [Int], _ boxes: Int, _ options: RoIAlignOptions,
+  _ shape: ActivationShape
+) throws(ScrlError) {
+  let count = tensor.shape.first ?? 0
+  guard tensor.shape == options.outputShape(count, shape), tensor.layout == .blocked(shape.block),
+    rows.count == boxes, rows.allSatisfy({ 0..<count ~= $0 })
+  else {
+    throw ScrlError(
+      .shape,
+      "\(operation): got \(tensor.shape) \(tensor.layout), \(rows.count) rows of it · expected "
+        + "\(options.outputShape(boxes, shape)) or more boxes in blocks of \(shape.block), and a "
+        + "row of it for each of \(boxes)")
   }
 }
 

@@ -112,7 +112,7 @@ extension NamedParameter {
     case .corrected:
       switch parameter.role {
       case .convolutionWeight, .linearWeight: return false
-      case .linearBias, .normScale, .normShift: return true
+      case .convolutionBias, .linearBias, .normScale, .normShift: return true
       }
     case .official:
       let official = officialName(name)

@@ -63,6 +63,11 @@ private let decoders: [String: @Sendable (UInt64) -> Double] = [
   "|u1": { Double($0) },
 ]
 
+/// `fixtureText("coco/masks.txt")` reads Tests/Fixtures/coco/masks.txt.
+package func fixtureText(_ name: String) throws -> String {
+  String(decoding: try fileBytes("\(testsFolder)/Fixtures/\(name)"), as: UTF8.self)
+}
+
 private func fileBytes(_ path: String) throws -> [UInt8] {
   guard let file = fopen(path, "rb") else { throw NpyError(description: "\(path): not there") }
   defer { fclose(file) }
