@@ -28,7 +28,6 @@ def failed(done, code):
                                   "bench views", "bench features", "bench kernels", "eval", "eval linear",
                                   "eval knn", "eval regions", "eval retrieval",
                                   "eval correspondence", "eval health",
-
                                   "eval coco"])
 def test_help_needs_no_library(name):
     done = command(*name.split(), "--help")

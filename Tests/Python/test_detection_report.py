@@ -39,11 +39,18 @@ def test_small_pictures_and_what_is_in_them_are_enlarged_together(rng):
 
 
 def test_precision_is_the_mean_over_classes_with_objects():
-    curves = [{"objects": 3, "precision": [[1.0] * 101] * 10},
-              {"objects": 1, "precision": [[0.5] * 101] * 10},
-              {"objects": 0, "precision": [[-1.0] * 101] * 10}]
-    assert (pages.mean_precision({"categories": curves}) == 0.75).all()
-    assert np.isnan(pages.mean_precision({"categories": curves[2:]})).all()
+    def figures(**values):
+        numbers = {name: 0 for name in coco.CocoMetrics._fields}
+        return coco.CocoMetrics(**{**numbers, **values})
+
+    def class_of(objects):
+        return coco.ClassMetrics(1, "x", objects, *[0] * (len(coco.ClassMetrics._fields) - 3))
+
+    curves = np.ones((3, 10, 101)) * np.array([1, 0.5, -1])[:, None, None]
+    classes = [class_of(3), class_of(1), class_of(0)]
+    assert (pages.mean_precision(figures(per_class=classes, precision=curves)) == 0.75).all()
+    assert np.isnan(pages.mean_precision(figures(
+        per_class=classes[2:], precision=curves[2:]))).all()
 
 
 @needs_library
@@ -57,11 +64,11 @@ def test_the_truth_finds_itself(data):
                    for note in truth["annotations"]]
         seen = pages.Seen(truth, [{**each, "score": 0.9} for each in results], [])
         for kind in pages.KINDS:
-            details = pages.details_of(seen, kind)
-            assert details["AP"] == pytest.approx(1) and pages.mean_precision(
-                details).min() == pytest.approx(1)
+            figures = pages.figures_of(seen, kind)
+            assert figures.AP == pytest.approx(1)
+            assert pages.mean_precision(figures).min() == pytest.approx(1)
         missed = pages.Seen(truth, [{**each, "score": 0.9} for each in results[::2]], [])
-        assert 0.2 < pages.details_of(missed, "bbox")["AP"] < 0.8
+        assert 0.2 < pages.figures_of(missed, "bbox").AP < 0.8
 
 
 @needs_library

@@ -1,19 +1,17 @@
 """A detector's report: curves of its losses, detections beside the truth, precision over recall.
 
-Every figure is computed here: the detector looks at pictures of the dataset, and
-scrl_coco_evaluate() compares.
+Every figure is computed here: the detector looks at pictures of the dataset, and coco.evaluate()
+compares.
 """
 
-import json
 import os
-from ctypes import byref
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from . import _ffi, coco
-from ._ffi import PathLike, lib
+from . import coco
+from ._ffi import PathLike
 from .config import Config
 from .dataset import Dataset
 from .detector import Detections, Detector, results_of
@@ -28,7 +26,7 @@ PARTS = (("rpn_objectness", "proposals: object or not", "#3cb44b"),
          ("rpn_box", "proposals: where", "#d9822b"),
          ("classification", "regions: class", "#2f76c9"),
          ("box", "regions: where", "#911eb4"), ("mask", "regions: pixels", "#e6194b"))
-KINDS = {"bbox": (0, "boxes"), "segm": (1, "masks")}
+KINDS = {"bbox": "boxes", "segm": "masks"}
 
 
 class Seen(NamedTuple):
@@ -107,22 +105,12 @@ def look(detector: Detector, dataset: Dataset, images: int, measured: int) -> Se
     return Seen(truth_of(dataset, count, ids, names), results, pictures)
 
 
-def details_of(seen: Seen, kind: str) -> Dict[str, Any]:
-    """scrl_coco_evaluate()'s details with every class's precision over recall."""
+def figures_of(seen: Seen, kind: str) -> coco.CocoMetrics:
+    """COCO's figures with every class's precision over recall."""
     results = seen.results
     if kind == "segm":  # with a bbox, areas would be those of the boxes
         results = [{key: each[key] for key in each if key != "bbox"} for each in results]
-    truth, results = (json.dumps(each).encode() for each in (seen.truth, results))
-    texts: List[str] = []
-
-    def hear(text: bytes, count: int, _user: Any) -> None:
-        texts.append(text.decode("utf-8"))
-
-    listener = _ffi.scrl_text_fn(hear)
-    options = _ffi.scrl_coco_metrics_options(curves=1, details=listener)
-    _ffi.check(lib.scrl_coco_evaluate(truth, len(truth), results, len(results), KINDS[kind][0],
-                                      byref(options), None))
-    return json.loads(texts[0])
+    return coco.evaluate(seen.truth, results, kind, curves=True)
 
 
 # ------------------------------------------------------------------ pictures
@@ -144,24 +132,24 @@ def loss_curves(metrics: List[Dict[str, Any]]) -> str:
     return drawn[0]
 
 
-def mean_precision(details: Dict[str, Any]) -> np.ndarray:
-    """Precision (10,101) over thresholds and recalls, mean over the classes that have objects."""
-    of_classes = np.array([each["precision"] for each in details["categories"] if each["objects"]],
-                          float).reshape(-1, 10, 101)
-    return of_classes.mean(0) if len(of_classes) else np.full((10, 101), np.nan)
+def mean_precision(figures: coco.CocoMetrics) -> np.ndarray:
+    """Precision over thresholds and recalls (T,R), mean over the classes that have objects."""
+    there = [each.objects > 0 for each in figures.per_class]
+    curves = figures.precision[np.array(there, bool)]
+    return curves.mean(0) if len(curves) else np.full(figures.precision.shape[1:], np.nan)
 
 
-def precision_curves(details: Dict[str, Dict[str, Any]]) -> str:
+def precision_curves(figures: Dict[str, coco.CocoMetrics]) -> str:
     """Precision over recall at IoU 0.50, 0.75, 0.90, of boxes and of masks, as inline SVG."""
-    with inline_svg(1, len(details), figsize=(4.6 * len(details), 3.4), squeeze=False) as (
+    with inline_svg(1, len(figures), figsize=(4.6 * len(figures), 3.4), squeeze=False) as (
             _, grid, drawn):
-        for axes, (kind, each) in zip(grid.flat, details.items()):
-            precision, recalls = mean_precision(each), each["recalls"]
+        for axes, (kind, each) in zip(grid.flat, figures.items()):
+            precision = mean_precision(each)
             for place, colour in ((0, "#2f76c9"), (5, "#d9822b"), (8, "#e6194b")):
-                axes.plot(recalls, precision[place], color=colour, linewidth=1.8,
-                          label=f"IoU {each['thresholds'][place]:.2f}: AP "
+                axes.plot(each.recalls, precision[place], color=colour, linewidth=1.8,
+                          label=f"IoU {each.thresholds[place]:.2f}: AP "
                                 f"{100 * precision[place].mean():.1f}")
-            axes.set_title(KINDS[kind][1], fontsize=11)
+            axes.set_title(KINDS[kind], fontsize=11)
             axes.set_xlabel("recall")
             axes.set_xlim(0, 1)
             axes.set_ylim(0, 1.02)
@@ -176,30 +164,30 @@ def _told(value: Any) -> str:
     return f"{100 * value:.1f}" if is_number(value) and value >= 0 else "–"
 
 
-def _by_class(details: Dict[str, Dict[str, Any]]) -> str:
-    kinds = list(details)
+def _by_class(figures: Dict[str, coco.CocoMetrics]) -> str:
     rows = []
-    for places in zip(*(details[kind]["categories"] for kind in kinds)):
-        rows.append([places[0]["name"], places[0]["objects"],
-                     *(_told(each[key]) for each in places for key in ("AP", "AP50"))])
-    heads = [f"{KINDS[kind][1]} {key}" for kind in kinds for key in ("AP", "AP50")]
+    for places in zip(*(each.per_class for each in figures.values())):
+        rows.append([places[0].name, places[0].objects,
+                     *(_told(value) for each in places for value in (each.AP, each.AP50))])
+    heads = [f"{KINDS[kind]} {key}" for kind in figures for key in ("AP", "AP50")]
     return table(["class", "objects", *heads], rows, numeric=True)
 
 
-def _figures(details: Dict[str, Dict[str, Any]]) -> str:
+def _figures(figures: Dict[str, coco.CocoMetrics]) -> str:
     names = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100")
-    return table(["COCO, %", *(KINDS[kind][1] for kind in details)],
-                 [[name, *(_told(each[name]) for each in details.values())] for name in names],
+    return table(["COCO, %", *(KINDS[kind] for kind in figures)],
+                 [[name, *(_told(getattr(each, name)) for each in figures.values())]
+                  for name in names],
                  numeric=True)
 
 
 def render(folder: str, config: Config, metrics: List[Dict[str, Any]], data: str, seen: Seen,
-           details: Dict[str, Dict[str, Any]]) -> str:
+           figures: Dict[str, coco.CocoMetrics]) -> str:
     """The page."""
     count = len(seen.truth["images"])
-    tiles = [tile(f"{_told(details[kind]['AP'])} %", f"AP of {KINDS[kind][1]}, COCO's, on "
-                  f"{count} pictures") for kind in details]
-    tiles.append(tile(f"{_told(details['bbox']['AP50'])} %", "AP50 of boxes"))
+    tiles = [tile(f"{_told(each.AP)} %", f"AP of {KINDS[kind]}, COCO's, on {count} pictures")
+             for kind, each in figures.items()]
+    tiles.append(tile(f"{_told(figures['bbox'].AP50)} %", "AP50 of boxes"))
     tiles.append(tile(f"{metrics[-1]['step'] if metrics else 0:,}",
                       f"steps of {config['detect.batch']} images"))
     pairs = "".join(
@@ -223,10 +211,10 @@ remembers, not how well it finds.</p>
 <div class="pairs">{pairs}</div>
 <h2>Precision over recall</h2>
 <p class="soft">Mean over the classes, at three of COCO's ten overlaps.</p>
-<div class="card">{precision_curves(details)}</div>
+<div class="card">{precision_curves(figures)}</div>
 <h2>Numbers</h2>
-<div class="card">{_figures(details)}</div>
-<div class="card" style="margin-top:18px">{_by_class(details)}
+<div class="card">{_figures(figures)}</div>
+<div class="card" style="margin-top:18px">{_by_class(figures)}
 <details><summary>all options</summary>{table(["key", "value"], options)}</details></div>""")
 
 
@@ -241,13 +229,13 @@ def write(folder: str, out: PathLike, metrics: List[Dict[str, Any]],
     has_masks = config["detect.kind"] == "mask" and all(
         "segmentation" in note for note in seen.truth["annotations"])
     kinds = ("bbox", "segm") if has_masks else ("bbox",)
-    details = {kind: details_of(seen, kind) for kind in kinds}
-    page = render(folder, config, metrics, data.path, seen, details)
+    figures = {kind: figures_of(seen, kind) for kind in kinds}
+    page = render(folder, config, metrics, data.path, seen, figures)
     if data is not dataset:
         data.close()
     target = Path(os.fsdecode(out))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(page, "utf-8")
     return {"steps": metrics[-1]["step"] if metrics else 0, "images": len(seen.truth["images"]),
-            **{kind: {name: each[name] for name in ("AP", "AP50", "AP75")}
-               for kind, each in details.items()}}
+            **{kind: {name: getattr(each, name) for name in ("AP", "AP50", "AP75")}
+               for kind, each in figures.items()}}
