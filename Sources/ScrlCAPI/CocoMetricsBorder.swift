@@ -83,7 +83,7 @@ extension scrl_coco_metrics {
   /// The twelve figures; the counts are the caller's.
   init(_ metrics: CocoMetrics) {
     self.init()
-    categories = Int32(clamping: metrics.categories)
+    categories = Int32(clamping: metrics.ofCategory.count)
     let figures = metrics.figures.values
     (ap, ap50, ap75) = (figures[0], figures[1], figures[2])
     (ap_small, ap_medium, ap_large) = (figures[3], figures[4], figures[5])

@@ -191,6 +191,12 @@ def test_the_shell_trains_resumes_predicts_and_measures(data, scenes, tmp_path):
     again = shell("detect", "train", "--out", tmp_path / "det", "--resume")
     assert again.returncode == 0 and "nothing to do" in again.stdout
 
+    told = shell("info", tmp_path / "det", "--json")
+    facts = json.loads(told.stdout.splitlines()[-1])
+    assert facts["kind"] == "detector's run" and facts["classes"] == list(CLASSES)
+    refused = shell("resume", tmp_path / "det")
+    assert refused.returncode == 1 and "detector" in refused.stderr
+
     pictures = sorted((scenes / "images").iterdir())[:2]
     found = shell("detect", "predict", "--checkpoint", tmp_path / "det", *pictures, "--out",
                   tmp_path / "results.json", "--pictures", tmp_path / "drawn", "--threshold", 0)

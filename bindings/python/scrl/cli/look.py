@@ -33,6 +33,35 @@ def _describe_dataset(path: str) -> Dict[str, Any]:
         }
 
 
+def _describe_detector(path: str) -> Dict[str, Any]:
+    from .. import Detector
+
+    with Detector.load(path) as detector:
+        state = detector.state_dict()
+        facts: Dict[str, Any] = {
+            "kind": "detector's run" if os.path.isdir(path) else "detector", "path": path,
+            "tensors": len(state), "values": sum(array.size for array in state.values()),
+            "classes": detector.classes, "config": {
+                key: value for key, value in detector.config.items()
+                if key.startswith(("detect.", "model.", "compute.")) or key == "seed"},
+        }
+    if os.path.isdir(path):
+        facts["last"] = _metrics(path)
+    return facts
+
+
+def _describe_checkpoint(path: str) -> Dict[str, Any]:
+    from ..errors import FormatError
+
+    try:
+        return _describe_model(path)
+    except FormatError as first:
+        try:
+            return _describe_detector(path)
+        except FormatError:
+            raise first from None
+
+
 def _describe_model(path: str) -> Dict[str, Any]:
     from .. import Model
 
@@ -53,7 +82,7 @@ def info(
     file: str = typer.Argument(..., help="Dataset, checkpoint or run folder."),
     json_lines: bool = typer.Option(False, "--json", help="Machine-readable output."),
 ) -> None:
-    """Says what a file is and what is in it.
+    """Says what a file is and what is in it: a dataset, a backbone, a detector.
 
     Examples:
 
@@ -65,7 +94,7 @@ def info(
 
     collect_notes()
     if os.path.isdir(file):
-        facts = _describe_model(file)
+        facts = _describe_checkpoint(file)
     else:
         try:
             facts = _describe_dataset(file)
@@ -73,7 +102,7 @@ def info(
             raise
         except Error as first:
             try:
-                facts = _describe_model(file)
+                facts = _describe_checkpoint(file)
             except Error:
                 raise Failure(f"{file} is neither a dataset nor a checkpoint: {first}") from None
     if json_lines:
