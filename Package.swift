@@ -52,6 +52,13 @@ let package = Package(
         "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
         "ScrlStore", "ScrlMethod",
       ]),
+    // Detectors on the encoder.
+    .target(
+      name: "ScrlDetect",
+      dependencies: [
+        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
+        "ScrlStore", "ScrlMethod", "ScrlEval",
+      ]),
     // Times the kernels of a Config's step.
     .target(
       name: "ScrlBench",
@@ -62,7 +69,7 @@ let package = Package(
       name: "ScrlCAPI",
       dependencies: [
         "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlNN", "ScrlImage",
-        "ScrlStore", "ScrlMethod", "ScrlEval", "ScrlBench",
+        "ScrlStore", "ScrlMethod", "ScrlEval", "ScrlDetect", "ScrlBench",
       ]),
 
     // Tests: one target per floor, and what they share.
@@ -87,6 +94,9 @@ let package = Package(
       name: "ScrlMethodTests",
       dependencies: ["ScrlMethod", "ScrlOneDNN", "ScrlStore", "TestSupport"]),
     .testTarget(name: "ScrlEvalTests", dependencies: ["ScrlEval", "TestSupport"]),
+    .testTarget(
+      name: "ScrlDetectTests",
+      dependencies: ["ScrlDetect", "ScrlOneDNN", "ScrlStore", "TestSupport"]),
     .testTarget(name: "ScrlBenchTests", dependencies: ["ScrlBench", "ScrlNN", "TestSupport"]),
 
     // Every quantity of the method against an independent reference, as one table.

@@ -52,20 +52,25 @@ extension Pass {
   }
 
   /// Given statistics, as constants.
+  /// - Parameter learns: false: scale and shift are constants too.
   package func batchNorm(
-    _ x: Activation, statistics: BatchStatistics, scale: Parameter, shift: Parameter, relu: Bool
+    _ x: Activation, statistics: BatchStatistics, scale: Parameter, shift: Parameter, relu: Bool,
+    learns: Bool = true
   ) throws(ScrlError) -> Activation {
     let norm = Norm(
       statistics: statistics, scale: scale.value, shift: shift.value, relu: relu)
-    return record(try x.value(engine), norm, .constant, scale, shift, input: x.slot)
+    return record(
+      try x.value(engine), norm, .constant, learns ? scale : nil, learns ? shift : nil,
+      input: x.slot)
   }
 
   private func record(
-    _ x: Tensor, _ norm: Norm, _ origin: BatchNormOp.Origin, _ scale: Parameter,
-    _ shift: Parameter, input: GradientSlot?
+    _ x: Tensor, _ norm: Norm, _ origin: BatchNormOp.Origin, _ scale: Parameter?,
+    _ shift: Parameter?, input: GradientSlot?
   ) -> Activation {
     let normalisation = Normalisation(x: x, norm: norm)
-    let y = Activation(.normalised(normalisation), slot: newSlot())
+    let isWanted = scale != nil || input != nil
+    let y = Activation(.normalised(normalisation), slot: isWanted ? newSlot() : nil)
     if let tape, let output = y.slot {
       tape.record(
         BatchNormOp(
@@ -81,23 +86,26 @@ private struct BatchNormOp: TapeOp {
 
   let of: Normalisation
   let origin: Origin  // of the statistics
-  let scale: Parameter
-  let shift: Parameter
+  let scale: Parameter?  // nil: constants
+  let shift: Parameter?
   let input: GradientSlot?
   let output: GradientSlot
 
   func backward(_ engine: any Engine) throws(ScrlError) {
     guard let (dy, taken) = try output.takeWhole(engine) else { return }
-    let sums =
-      if let first = taken.first { first } else {
-        try engine.batchNormBackwardSums(dy, x: of.x, of.norm)
+    var used = BatchGradientSums(zeros: of.norm.scale.count)
+    if let scale, let shift {
+      let sums =
+        if let first = taken.first { first } else {
+          try engine.batchNormBackwardSums(dy, x: of.x, of.norm)
+        }
+      let (dScale, dShift) = (try scale.gradientSum(), try shift.gradientSum())
+      for c in sums.dScale.indices {
+        dScale.pointer[c] += Float(sums.dScale[c])
+        dShift.pointer[c] += Float(sums.dShift[c])
       }
-    let (dScale, dShift) = (try scale.gradientSum(), try shift.gradientSum())
-    for c in sums.dScale.indices {
-      dScale.pointer[c] += Float(sums.dScale[c])
-      dShift.pointer[c] += Float(sums.dShift[c])
+      if origin == .batch { used = sums }
     }
-    let used = origin == .batch ? sums : BatchGradientSums(zeros: sums.dScale.count)
     try input?.receive(NormGradient(dy: dy, of: of, sums: used), engine)
   }
 }

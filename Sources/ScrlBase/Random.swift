@@ -12,6 +12,8 @@ package struct RandomStream {
     case weights = 4
     case test = 5
     case targetWeights = 6
+    case anchors = 10  // which of a detector's anchors its losses look at
+    case regions = 11  // and which of its proposals
   }
 
   private let key: SIMD2<UInt32>

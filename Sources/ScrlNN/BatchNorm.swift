@@ -34,9 +34,10 @@ package struct BatchNorm: Module {
         x, scale: scale, shift: shift, epsilon: BatchNorm.epsilon, relu: relu)
       updateRunning(statistics)
       return y
-    case .inference:
+    case .inference:  // with a tape: a frozen norm, which lets gradients through and learns none
       return try pass.batchNorm(
-        x, statistics: try runningStatistics(), scale: scale, shift: shift, relu: relu)
+        x, statistics: try runningStatistics(), scale: scale, shift: shift, relu: relu,
+        learns: false)
     }
   }
 

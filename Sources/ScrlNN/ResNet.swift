@@ -54,7 +54,24 @@ package struct ResNet: Module {
     _ x: Tensor, upTo stage: Stage, _ pass: Pass
   ) throws(ScrlError) -> Activation {
     var y = try runStem(x, pass)
-    for blocks in stages[...stage.index] { y = try ResNet.run(blocks, y, pass) }
+    for earlier in Stage.allCases[...stage.index] { y = try run(earlier, y, pass) }
+    return y
+  }
+
+  /// x (N,3,H,W), blocked as the engine wants it → what the first stage reads. One step at a time,
+  /// each may have a pass of its own: frozen steps one without a tape.
+  package func runStem(_ x: Tensor, _ pass: Pass) throws(ScrlError) -> Activation {
+    let y = try bn1.forward(try conv1.forward(Activation(x), pass), relu: true, pass)
+    guard let pooling else { return y }
+    return try pass.maxPool(y, pooling)
+  }
+
+  /// The map of a stage from the map of the stage before.
+  package func run(
+    _ stage: Stage, _ x: Activation, _ pass: Pass
+  ) throws(ScrlError) -> Activation {
+    var y = x
+    for block in stages[stage.index] { y = try block.forward(y, pass) }
     return y
   }
 
@@ -62,20 +79,6 @@ package struct ResNet: Module {
     conv1.collect(into: &contents, prefix: prefix)
     bn1.collect(into: &contents, prefix: prefix)
     for block in stages.joined() { block.collect(into: &contents, prefix: prefix) }
-  }
-
-  private func runStem(_ x: Tensor, _ pass: Pass) throws(ScrlError) -> Activation {
-    let y = try bn1.forward(try conv1.forward(Activation(x), pass), relu: true, pass)
-    guard let pooling else { return y }
-    return try pass.maxPool(y, pooling)
-  }
-
-  private static func run(
-    _ blocks: [ResidualBlock], _ x: Activation, _ pass: Pass
-  ) throws(ScrlError) -> Activation {
-    var y = x
-    for block in blocks { y = try block.forward(y, pass) }
-    return y
   }
 
   private static func makeStages(
