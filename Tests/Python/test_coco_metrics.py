@@ -307,6 +307,33 @@ def test_fields_of_a_class_are_the_figures():
     assert ClassMetrics._fields[5:] == FIGURES
 
 
+# ------------------------------------------------------------------ datasets
+
+@pytest.mark.parametrize("kind", ["bbox", "segm"])
+def test_a_dataset_is_the_ground_truth_that_it_was_packed_from(scenes, tmp_path, kind):
+    path = scenes / "annotations.json"
+    scrl.pack(scenes, tmp_path / "d.h5", annotations=path, progress=False)
+    truth = json.loads(path.read_text())
+    dice = random.Random(1)
+    detections = []
+    for each in truth["annotations"]:
+        found = {name: each[name] for name in ("image_id", "category_id")}
+        if kind == "bbox":
+            x, y, w, h = each["bbox"]
+            found["bbox"] = [x, y, w * (0.7 + 0.4 * dice.random()), h]
+        else:
+            found["segmentation"] = each["segmentation"]
+        detections.append({**found, "score": round(dice.random(), 1)})
+    wanted = coco.evaluate(truth, detections, kind)
+    assert wanted.AP > 0.2
+    with scrl.Dataset(tmp_path / "d.h5") as dataset:
+        found = coco.evaluate(dataset, detections, kind)
+    assert np.abs(figures(found) - figures(wanted)).max() < 1e-6
+    assert [each.name for each in found.per_class] == [each.name for each in wanted.per_class]
+    again = coco.evaluate(str(tmp_path / "d.h5"), detections, kind)
+    assert (figures(again) == figures(found)).all()
+
+
 # ------------------------------------------------------------------ the shell
 
 def test_the_shell_prints_tables_and_json_and_writes_curves(tmp_path):
