@@ -59,8 +59,9 @@ extension Pass {
   ) throws(ScrlError) -> Activation {
     let norm = Norm(
       statistics: statistics, scale: scale.value, shift: shift.value, relu: relu)
-    let (scale, shift) = learns ? (scale, shift) : (nil, nil)
-    return record(try x.value(engine), norm, .constant, scale, shift, input: x.slot)
+    return record(
+      try x.value(engine), norm, .constant, learns ? scale : nil, learns ? shift : nil,
+      input: x.slot)
   }
 
   private func record(

@@ -16,11 +16,10 @@ struct BoxCoder {
   func encode(from source: PixelBox, to target: PixelBox) -> SIMD4<Float> {
     let (width, height) = (source.width, source.height)
     let (targetWidth, targetHeight) = (target.width, target.height)
-    let x = (target.x0 + 0.5 * targetWidth) - (source.x0 + 0.5 * width)
-    let y = (target.y0 + 0.5 * targetHeight) - (source.y0 + 0.5 * height)
-    return SIMD4(
-      weights.x * x / width, weights.y * y / height, weights.z * logf(targetWidth / width),
-      weights.w * logf(targetHeight / height))
+    let x: Float = (target.x0 + 0.5 * targetWidth) - (source.x0 + 0.5 * width)
+    let y: Float = (target.y0 + 0.5 * targetHeight) - (source.y0 + 0.5 * height)
+    let (wider, higher) = (logf(targetWidth / width), logf(targetHeight / height))
+    return weights * SIMD4(x, y, wider, higher) / SIMD4(width, height, 1, 1)
   }
 
   func decode(_ deltas: SIMD4<Float>, from source: PixelBox) -> PixelBox {

@@ -31,7 +31,9 @@ extension PixelBox {
 /// Area of the intersection; 0 for boxes that only touch.
 @inline(__always)
 private func intersection(_ a: PixelBox, _ b: PixelBox) -> Float {
-  max(min(a.x1, b.x1) - max(a.x0, b.x0), 0) * max(min(a.y1, b.y1) - max(a.y0, b.y0), 0)
+  let width: Float = min(a.x1, b.x1) - max(a.x0, b.x0)
+  let height: Float = min(a.y1, b.y1) - max(a.y0, b.y0)
+  return max(width, 0) * max(height, 0)
 }
 
 /// Intersection over union; 0 where nothing is shared, whatever the areas.

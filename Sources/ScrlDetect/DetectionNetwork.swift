@@ -72,15 +72,14 @@ package final class DetectionNetwork {
     let still = Pass(engine: engine, mode: .inference)
     let moving = Pass(
       engine: engine, tape: pass.tape, mode: options.norm == .trained ? pass.mode : .inference)
-    let head = pass.constantNorms
     let blocked = try images.blocked(engine.channelBlock(for: 3), workers: engine.workers)
     var map = try encoder.runStem(blocked, options.frozenStages > 0 ? still : moving)
     var laterals: [Activation] = []
     for stage in Stage.allCases {
       map = try encoder.run(stage, map, isFrozen(stage) ? still : moving)
-      laterals.append(try pyramid.lateral(map, of: stage, head))
+      laterals.append(try pyramid.lateral(map, of: stage, pass))
     }
-    return try pyramid.forward(laterals, head)
+    return try pyramid.forward(laterals, pass)
   }
 
   func checkImages(
@@ -108,9 +107,4 @@ package final class DetectionNetwork {
       }
     }
   }
-}
-
-extension Pass {
-  /// For layers that no norm follows: no moments are taken.
-  var constantNorms: Pass { Pass(engine: engine, tape: tape, mode: .inference) }
 }

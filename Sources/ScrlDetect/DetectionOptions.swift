@@ -124,8 +124,8 @@ extension DetectionOptions {
     try expect(
       smoothL1Beta >= 0 && smoothL1Beta.isFinite, "smooth L1 beta \(smoothL1Beta)", "≥ 0")
     try expect(
-      boxWeights.min() > 0 && boxWeights.max() < .infinity, "box weights \(boxWeights)",
-      "positive numbers")
+      (0..<4).allSatisfy { boxWeights[$0] > 0 && boxWeights[$0].isFinite },
+      "box weights \(boxWeights)", "positive numbers")
   }
 
   private func isExtent(_ value: Double) -> Bool { value > 0 && value <= 100_000 }

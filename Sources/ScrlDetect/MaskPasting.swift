@@ -23,13 +23,11 @@ func pastedMask(
   for (column, x) in zip(columns, xs) {
     runs.extend(to: column * height + rows.lowerBound)
     for y in ys {
-      let upper =
-        value(y.low, x.low) * (y.lowPart * x.lowPart)
-        + value(y.low, x.low + 1) * (y.lowPart * x.highPart)
-      let all =
-        upper + value(y.low + 1, x.low) * (y.highPart * x.lowPart)
-        + value(y.low + 1, x.low + 1) * (y.highPart * x.highPart)
-      runs.append(all >= threshold)
+      var sum = value(y.low, x.low) * (y.lowPart * x.lowPart)
+      sum += value(y.low, x.low + 1) * (y.lowPart * x.highPart)
+      sum += value(y.low + 1, x.low) * (y.highPart * x.lowPart)
+      sum += value(y.low + 1, x.low + 1) * (y.highPart * x.highPart)
+      runs.append(sum >= threshold)
     }
   }
   runs.extend(to: height * width)

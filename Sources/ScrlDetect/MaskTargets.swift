@@ -20,9 +20,11 @@ func maskTarget(
         let (upper, lower) = (y.low * width, y.high * width)
         for x in columns.samples(of: column) where x.isInside {
           let (h, w) = (1 - y.part, 1 - x.part)
-          sum +=
-            h * w * Float(mask[upper + x.low]) + h * x.part * Float(mask[upper + x.high])
-            + y.part * w * Float(mask[lower + x.low]) + y.part * x.part * Float(mask[lower + x.high])
+          var value = h * w * Float(mask[upper + x.low])
+          value += h * x.part * Float(mask[upper + x.high])
+          value += y.part * w * Float(mask[lower + x.low])
+          value += y.part * x.part * Float(mask[lower + x.high])
+          sum += value
         }
       }
       target[row * side + column] = sum / count >= 0.5 ? 1 : 0

@@ -21,10 +21,11 @@ extension DetectionNetwork {
   ) throws(ScrlError) -> [[Detection]] {
     try checkImages(images, sizes)
     guard original.count == sizes.count,
-      original.allSatisfy({ (1...1 << 16).contains($0.height) && (1...1 << 16).contains($0.width) })
+      original.allSatisfy({ isSide($0.height) && isSide($0.width) })
     else {
       throw ScrlError(
-        .argument, "detector: got original sizes \(original) · expected \(sizes.count) of 1...65536")
+        .argument, "detector: got original sizes \(original) · expected \(sizes.count) of 1...65535"
+      )
     }
     let pass = Pass(engine: engine, mode: .inference)
     let each = max(1, min(mostImages, mostPixels / (images.shape[2] * images.shape[3])))
@@ -117,6 +118,8 @@ extension DetectionNetwork {
     return detections
   }
 }
+
+private func isSide(_ pixels: Int) -> Bool { (1...RunLengths.longestSide).contains(pixels) }
 
 private struct Scored {
   let box: PixelBox

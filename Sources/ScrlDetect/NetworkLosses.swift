@@ -31,17 +31,16 @@ extension DetectionNetwork {
     try checkTargets(targets, sizes)
     // A part that has nothing to learn from this batch has a gradient of zeros, not none.
     if pass.tape != nil { for entry in trained { _ = try entry.parameter.gradientSum() } }
-    let head = pass.constantNorms
     let pyramid = try levels(images, pass)
-    let outputs = try ProposalOutputs(proposalHead, pyramid, options, head)
+    let outputs = try ProposalOutputs(proposalHead, pyramid, options, pass)
     var losses = DetectionLosses()
-    (losses.rpnObjectness, losses.rpnBox) = try outputs.losses(targets, address, head)
+    (losses.rpnObjectness, losses.rpnBox) = try outputs.losses(targets, address, pass)
     let proposals =
       if let given { given } else { try outputs.boxes(sizes, isTraining: true, engine) }
     let sampled = try sampledRegions(proposals, targets, address)
-    (losses.classification, losses.box) = try boxLosses(sampled, targets, pyramid, head)
+    (losses.classification, losses.box) = try boxLosses(sampled, targets, pyramid, pass)
     if let maskHead {
-      losses.mask = try maskLoss(maskHead, sampled, targets, pyramid, head)
+      losses.mask = try maskLoss(maskHead, sampled, targets, pyramid, pass)
     }
     return losses
   }

@@ -34,7 +34,9 @@ func maskTargets(
   _ regions: [Region], _ targets: [ImageTargets], side: Int, _ workers: Workers
 ) -> [[Float]] {
   // Regions of one object read the same decoded picture: one object at a time.
-  let objects = Dictionary(grouping: regions.indices) { [regions[$0].image, regions[$0].truth ?? 0] }
+  let objects = Dictionary(grouping: regions.indices) {
+    [regions[$0].image, regions[$0].truth ?? 0]
+  }
   var values = [[Float]](repeating: [], count: regions.count)
   values.withUnsafeMutableBufferPointer { values in
     let values = values

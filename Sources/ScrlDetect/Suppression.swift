@@ -30,8 +30,8 @@ private func survivors(_ order: [Int], _ boxes: [PixelBox], _ threshold: Double)
   var kept: [Int] = []
   for i in sorted.indices where !isOut[i] {
     kept.append(order[i])
-    for j in i + 1..<sorted.count where !isOut[j] && Double(overlap(sorted[i], sorted[j])) > threshold {
-      isOut[j] = true
+    for j in i + 1..<sorted.count where !isOut[j] {
+      isOut[j] = Double(overlap(sorted[i], sorted[j])) > threshold
     }
   }
   return kept
