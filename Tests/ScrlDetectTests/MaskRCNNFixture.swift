@@ -14,7 +14,7 @@ import Testing
 @testable import ScrlDetect
 
 /// Some elements of a tensor and its norm in float64, with tolerances: the script says whence.
-struct Sample: Decodable {
+struct TensorSample: Decodable {
   let name: String
   let count: Int
   let norm: Double
@@ -54,23 +54,23 @@ struct TrainingFixture: Decodable {
     let levelOfRegion: [Int]
   }
 
-  let losses: [Sample]
-  let gradients: [Sample]
-  let maps: [Sample]
+  let losses: [TensorSample]
+  let gradients: [TensorSample]
+  let maps: [TensorSample]
   let images: [Image]
   let proposalTolerance: Double
   let maskTargets: [String]  // run lengths of 28×28
-  let state: [Sample]?
+  let state: [TensorSample]?
 }
 
 struct DetectionFixture: Decodable {
   let labels: [Int]
-  let outputs: [Sample]
+  let outputs: [TensorSample]
   let surely: [String]
   let atMost: [String]
 }
 
-struct Scene: Decodable {
+struct MaskScene: Decodable {
   struct Picture: Decodable {
     let height: Int
     let width: Int
@@ -87,13 +87,13 @@ struct Scene: Decodable {
 
   /// (N,3,H,W), padded with zeros.
   func images() throws -> Tensor {
-    let all = try Tensor(zeros: [pictures.count, 3, Scene.side, Scene.side])
+    let all = try Tensor(zeros: [pictures.count, 3, MaskScene.side, MaskScene.side])
     for (n, picture) in pictures.enumerated() {
       let (height, width) = (picture.height, picture.width)
       let plain = try hashed("\(salt)/image\(n)", [3, height, width], spread: 1.7)
       for row in 0..<3 * height {
         let (channel, y) = row.quotientAndRemainder(dividingBy: height)
-        let to = all.pointer + ((n * 3 + channel) * Scene.side + y) * Scene.side
+        let to = all.pointer + ((n * 3 + channel) * MaskScene.side + y) * MaskScene.side
         to.update(from: plain.pointer + row * width, count: width)
       }
     }
@@ -137,7 +137,7 @@ struct Scene: Decodable {
     _ norm: DetectionOptions.Norm, _ engine: any Engine
   ) throws -> DetectionNetwork {
     var source = WeightSource(zeros: engine)
-    let network = try DetectionNetwork(Scene.options(norm), classes: 3, &source)
+    let network = try DetectionNetwork(MaskScene.options(norm), classes: 3, &source)
     let state = network.contents.state
     let lines = try fixtureText("mask_rcnn/names.txt").split(separator: "\n")
     #expect(lines.count == state.count)

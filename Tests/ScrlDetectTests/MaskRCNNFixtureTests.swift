@@ -19,7 +19,7 @@ struct MaskRCNNFixtureTests {
 
   @Test("Losses, gradients, statistics", arguments: onEngines(norms, TestEngine.convolving))
   func training(_ on: TestEngine, _ norm: DetectionOptions.Norm) throws {
-    let scene: Scene = try maskFixture("scene")
+    let scene: MaskScene = try maskFixture("scene")
     let wanted: TrainingFixture = try maskFixture(norm.rawValue)
     let engine = try on.make(Workers(2))
     let network = try scene.network(norm, engine)
@@ -48,7 +48,7 @@ struct MaskRCNNFixtureTests {
 
   @Test("Maps, anchors, proposals, regions, mask targets", arguments: onEngines(norms))
   func decisions(_ on: TestEngine, _ norm: DetectionOptions.Norm) throws {
-    let scene: Scene = try maskFixture("scene")
+    let scene: MaskScene = try maskFixture("scene")
     let wanted: TrainingFixture = try maskFixture(norm.rawValue)
     let engine = try on.make(Workers(2))
     let network = try scene.network(norm, engine)
@@ -73,8 +73,9 @@ struct MaskRCNNFixtureTests {
     for (n, image) in wanted.images.enumerated() {
       let found = anchorTargets(
         outputs.anchors, targets[n].boxes, network.options, address(n, .anchors), engine.workers)
-      let firsts = outputs.anchors.levels.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.count) }
-      let positives = found.filter { $0.deltas != nil }.map { firsts[$0.level] + $0.anchor }
+      let positives = found.filter { $0.deltas != nil }.map { target in
+        outputs.anchors.levels.prefix(target.level).reduce(target.anchor) { $0 + $1.count }
+      }
       #expect(positives.sorted() == image.positiveAnchors)
       #expect(found.count - positives.count == image.negativeAnchors)
       expectClose(
@@ -120,7 +121,7 @@ struct MaskRCNNFixtureTests {
 
   @Test("Detections and their masks", arguments: TestEngine.convolving)
   func detections(_ on: TestEngine) throws {
-    let scene: Scene = try maskFixture("scene")
+    let scene: MaskScene = try maskFixture("scene")
     let wanted: DetectionFixture = try maskFixture("detections")
     let network = try scene.network(.frozen, try on.make(Workers(2)))
     let (height, width) = (scene.original[0], scene.original[1])
