@@ -85,13 +85,12 @@ func suppression(_ percent: Int) throws {
   let (found, scores) = (try boxes("nms_boxes"), try load("nms_scores").values)
   let threshold = Double(percent) / 100
   let one = [Int](repeating: 0, count: found.count)
+  let together = try integers("nms_\(percent)")
   #expect(
-    suppressed(found, scores: scores, groups: one, threshold: threshold, workers)
-      == (try integers("nms_\(percent)")))
+    suppressed(found, scores: scores, groups: one, threshold: threshold, workers) == together)
+  let (groups, apart) = (try integers("nms_groups"), try integers("nms_grouped_\(percent)"))
   #expect(
-    suppressed(
-      found, scores: scores, groups: try integers("nms_groups"), threshold: threshold, workers)
-      == (try integers("nms_grouped_\(percent)")))
+    suppressed(found, scores: scores, groups: groups, threshold: threshold, workers) == apart)
 }
 
 // Decoded from anchors below 60 pixels with exponentials of about 1: 100·3·2⁻²⁴.
@@ -132,7 +131,8 @@ func proposalsOfLevels() throws {
 @Test("The level that a box is pooled from, at the borders too")
 func levels() throws {
   let ours = try boxes("level_boxes").map { pooledLevel($0, canonical: 224) + 2 }
-  #expect(ours == (try integers("level_of")))
+  let theirs = try integers("level_of")
+  #expect(ours == theirs)
 }
 
 @Test(

@@ -42,12 +42,13 @@ struct MatcherTests {
   func threads() {
     let boxes = gridAnchors(
       cellAnchors(size: 16, ratios: [0.5, 1, 2]), height: 60, width: 60, stride: 4)
-    let truths = (0..<9).map { i in
-      box(Float(i * 20), Float(i * 9), Float(i * 22 + 14), Float(i * 13 + 17))
+    let truths = (0..<9).map { (i: Int) -> PixelBox in
+      let n = Float(i)
+      return box(20 * n, 9 * n, 22 * n + 14, 13 * n + 17)
     }
     let one = anchorMatcher.match(boxes, to: truths, Workers(1))
     #expect(one == anchorMatcher.match(boxes, to: truths, Workers(3)))
-    #expect(one.labels.contains(.ignored))
+    #expect(one.labels.contains(Matches.Label.ignored))
   }
 }
 
@@ -113,7 +114,10 @@ struct SamplerTests {
 struct ScoreTests {
   @Test("The highest scores equal a full sort's first, ties by index", arguments: [1, 7, 100, 900])
   func highestScores(_ count: Int) {
-    let special: [Float] = [0, -0.0, .infinity, -.infinity, 1e-42, -1e-42, 3.4e38, -3.4e38]
+    let special: [Float] = [
+      0, -0.0, .infinity, -.infinity, .leastNonzeroMagnitude, -.leastNonzeroMagnitude, 3.4e38,
+      -3.4e38,
+    ]
     let scores = special + numbers(800).map { ($0 * 20).rounded() / 4 }
     let sorted = scores.indices.sorted {
       scores[$0] > scores[$1] || (scores[$0] == scores[$1] && $0 < $1)
@@ -124,9 +128,10 @@ struct ScoreTests {
   @Test("Suppression keeps no pair above the threshold, and what it drops met a better one")
   func suppression() {
     let values = numbers(400, tag: 1)
-    let boxes = (0..<100).map { k in
+    let boxes = (0..<100).map { (k: Int) -> PixelBox in
       let (x, y) = (values[4 * k] * 20, values[4 * k + 1] * 20)
-      return box(x, y, x + 5 + values[4 * k + 2] * 4, y + 5 + values[4 * k + 3] * 4)
+      let (width, height) = (5 + values[4 * k + 2] * 4, 5 + values[4 * k + 3] * 4)
+      return box(x, y, x + width, y + height)
     }
     let scores = numbers(100, tag: 2)
     let one = [Int](repeating: 0, count: 100)
@@ -182,7 +187,8 @@ struct DeltaTests {
     let coder = BoxCoder(weights: [10, 10, 5, 5])
     let (a, b) = (box(3, 4, 50, 70), box(20, 1, 44, 99))
     let back = coder.decode(coder.encode(from: a, to: b), from: a)
-    expectClose([back.x0, back.y0, back.x1, back.y1], [20, 1, 44, 99], absolute: 6e-5)
+    let wanted: [Float] = [20, 1, 44, 99]
+    expectClose([back.x0, back.y0, back.x1, back.y1], wanted, absolute: 6e-5)
   }
 
   @Test("What is no number stays none")
