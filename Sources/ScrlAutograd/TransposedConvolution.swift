@@ -72,7 +72,8 @@ private func transposedShape(
   let extents = x[2...].map { ($0 - 1) * g.stride - 2 * g.padding + g.kernel }
   guard extents.allSatisfy({ $0 > 0 }) else {
     throw ScrlError(
-      .shape, "transposed_convolution: got \(x) · expected cells that outweigh padding \(g.padding)")
+      .shape, "transposed_convolution: got \(x) · expected cells that outweigh padding \(g.padding)"
+    )
   }
   return [x[0], g.inputs] + extents
 }

@@ -9,6 +9,12 @@ extension Pass {
   package func upsampleAdd(
     _ coarse: Activation, to fine: Activation
   ) throws(ScrlError) -> Activation {
+    guard coarse.shape.first == fine.shape.first else {
+      throw ScrlError(
+        .shape,
+        "upsample_add: got coarse \(coarse.shape), fine \(fine.shape) · expected as many "
+          + "images")
+    }
     let y = try Tensor(uninitialized: fine.shape, layout: fine.source.layout)
     for images in ImageGroups(of: [coarse.shape, fine.shape, y.shape], engine.workers) {
       try engine.upsampleAdd(

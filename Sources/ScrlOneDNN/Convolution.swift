@@ -1,6 +1,6 @@
 // Convolution without bias, by oneDNN. x (N,I,H,W) → y (N,O,H',W') in blocks of channels.
-// A shape that oneDNN has no kernel for is computed by the reference: through NHWC and back.
-// Not here: bias, groups, dilation. ResNet has none.
+// A shape that oneDNN has no kernel for is computed by the reference: through NHWC and back; a few
+// outputs of whole blocks (NarrowConvolution) are filled up. Not here: bias, groups, dilation.
 
 import CDNN
 import ScrlBase
@@ -14,7 +14,9 @@ extension OneDNNEngine {
     let e = try extents("convolution", x, g)
     try expectWeight("convolution", weight, g, weightLayout(g))
     try expectActivation("convolution", y, e.outputShape, .blocked(channelBlock(for: g.outputs)))
-    if let kernel = kernel(CDNN_FORWARD, e) {
+    if let wide = try widened(g), e.images > 0 {
+      try narrowConvolution(x, weight: weight, g, wide, into: y)
+    } else if let kernel = kernel(CDNN_FORWARD, e) {
       try kernel.run(x: x, weight: weight, y: y)
     } else {
       let plain = try Tensor(uninitialized: y.shape, layout: .blocked(g.outputs))
@@ -31,7 +33,9 @@ extension OneDNNEngine {
     try expectWeight(operation, weight, g, weightLayout(g))
     let e = try extents(operation, dx, g)
     try expectActivation(operation, dy, e.outputShape, .blocked(channelBlock(for: g.outputs)))
-    if let kernel = kernel(CDNN_BACKWARD_DATA, e) {
+    if let wide = try widened(g), e.images > 0 {
+      try narrowBackwardInput(dy, weight: weight, g, wide, into: dx)
+    } else if let kernel = kernel(CDNN_BACKWARD_DATA, e) {
       try kernel.run(x: dx, weight: weight, y: dy)
     } else {
       let plain = try Tensor(uninitialized: dx.shape, layout: .blocked(g.inputs))
@@ -49,6 +53,9 @@ extension OneDNNEngine {
     let e = try extents(operation, x, g)
     try expectWeight(operation, dWeight, g, weightLayout(g))
     try expectActivation(operation, dy, e.outputShape, .blocked(channelBlock(for: g.outputs)))
+    if let wide = try widened(g), e.images > 0 {
+      return try narrowBackwardWeight(dy, x: x, into: dWeight, g, wide)
+    }
     guard let kernel = kernel(CDNN_BACKWARD_WEIGHTS, e) else {
       return try addReferenceGradient(dy, x, into: dWeight, g)
     }

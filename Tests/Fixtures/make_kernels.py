@@ -100,6 +100,60 @@ def losses():
          dlogits=logits.grad)
 
 
+def biased_convolution(case, i, o, size, kernel, padding):
+    x = randn(2, i, *size).requires_grad_()
+    weight = (randn(o, i, kernel, kernel) / kernel).requires_grad_()
+    bias = randn(o).requires_grad_()
+    y = F.relu(F.conv2d(x, weight, bias, padding=padding))
+    dy = randn(*y.shape)
+    y.backward(dy)
+    save(case, x=x, weight=weight, bias=bias, y=y, dy=dy, dx=x.grad, dweight=weight.grad,
+         dbias=bias.grad)
+
+
+def transposed_convolution(case, i, o, size):
+    x = randn(2, i, *size).requires_grad_()
+    layer = torch.nn.ConvTranspose2d(i, o, 2, stride=2)
+    y = F.relu(layer(x))
+    dy = randn(*y.shape)
+    y.backward(dy)
+    save(case, x=x, weight=layer.weight, bias=layer.bias, y=y, dy=dy, dx=x.grad,
+         dweight=layer.weight.grad, dbias=layer.bias.grad)
+
+
+def pyramid():
+    coarse, fine = (randn(*s).requires_grad_() for s in ((2, 6, 3, 5), (2, 6, 6, 10)))
+    y = fine + F.interpolate(coarse, scale_factor=2.0, mode="nearest")
+    dy = randn(*y.shape)
+    y.backward(dy)
+    save("upsample_add", coarse=coarse, fine=fine, y=y, dy=dy, dcoarse=coarse.grad,
+         dfine=fine.grad)
+    for case, size in (("subsample_odd", (7, 5)), ("subsample_even", (6, 4))):
+        x = randn(2, 6, *size).requires_grad_()
+        y = F.max_pool2d(x, kernel_size=1, stride=2, padding=0)
+        dy = randn(*y.shape)
+        y.backward(dy)
+        save(case, x=x, y=y, dy=dy, dx=x.grad)
+
+
+def element_losses():
+    """Over every third element of a map, as a detector's; targets between 0 and 1."""
+    shape = (2, 6, 3, 5)
+    positions = torch.arange(1, 2 * 6 * 3 * 5, 3)
+    targets = torch.rand(len(positions)).round(decimals=1)
+    losses = {
+        "sigmoid": lambda x, t: F.binary_cross_entropy_with_logits(x, t, reduction="sum") / 7,
+        "absolute": lambda x, t: F.smooth_l1_loss(x, t, beta=0.0, reduction="sum") / 7,
+        "smooth": lambda x, t: F.smooth_l1_loss(x, t, beta=0.5, reduction="sum") / 7,
+    }
+    for name, loss_of in losses.items():
+        x = (randn(*shape) * 3).requires_grad_()
+        loss = loss_of(x.flatten()[positions], targets)
+        loss.backward()
+        save(f"element_{name}", x=x, positions=positions, targets=targets, loss=loss.reshape(1),
+             dx=x.grad)
+
+
 def main():
     torch.manual_seed(0)
     OUT.mkdir(exist_ok=True)
@@ -119,6 +173,13 @@ def main():
     box_align("align_two", (2, 3), 2, False)
     box_align("align_two_half", (1, 1), 2, True)
     losses()
+    torch.manual_seed(1)  # what a detector adds
+    biased_convolution("biased_3x3", 6, 8, (5, 7), 3, 1)
+    biased_convolution("biased_1x1", 16, 3, (3, 5), 1, 0)
+    transposed_convolution("transposed", 6, 8, (3, 5))
+    transposed_convolution("transposed_blocks", 16, 16, (2, 3))
+    pyramid()
+    element_losses()
 
 
 if __name__ == "__main__":

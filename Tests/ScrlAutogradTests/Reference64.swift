@@ -125,28 +125,30 @@ enum Reference {
     return y
   }
 
-  /// torchvision's definition with `aligned = false` and a fixed sampling ratio; boxes
-  /// (image, x0, y0, x1, y1) lie inside the image.
+  /// torchvision's definition; boxes (image, x0, y0, x1, y1) lie inside the image.
+  /// - Parameter samples: per cell and axis; nil: ⌈box / output⌉.
   static func roiAlign(
-    _ x: Grid, boxes: [[Double]], output: Int, scale: Double, samples: Int
+    _ x: Grid, boxes: [[Double]], output: Int, scale: Double, samples: Int?, aligned: Bool = false
   ) -> Grid {
     var y = Grid(zeros: [boxes.count, x.shape[1], output, output])
+    let (offset, least) = aligned ? (0.5, 0.0) : (0.0, 1.0)
     for (k, box) in boxes.enumerated() {
-      let (x0, y0) = (box[1] * scale, box[2] * scale)
-      let width = max(box[3] * scale - x0, 1) / Double(output)
-      let height = max(box[4] * scale - y0, 1) / Double(output)
+      let (x0, y0) = (box[1] * scale - offset, box[2] * scale - offset)
+      let width = max(box[3] * scale - offset - x0, least) / Double(output)
+      let height = max(box[4] * scale - offset - y0, least) / Double(output)
+      let (across, down) = (samples ?? Int(width.rounded(.up)), samples ?? Int(height.rounded(.up)))
       for c in 0..<x.shape[1] {
         for h in 0..<output {
           for w in 0..<output {
             var sum = 0.0
-            for a in 0..<samples {
-              for b in 0..<samples {
-                let row = y0 + (Double(h) + (Double(a) + 0.5) / Double(samples)) * height
-                let column = x0 + (Double(w) + (Double(b) + 0.5) / Double(samples)) * width
+            for a in 0..<down {
+              for b in 0..<across {
+                let row = y0 + (Double(h) + (Double(a) + 0.5) / Double(down)) * height
+                let column = x0 + (Double(w) + (Double(b) + 0.5) / Double(across)) * width
                 sum += bilinear(x, Int(box[0]), c, row, column)
               }
             }
-            y[k, c, h, w] = sum / Double(samples * samples)
+            y[k, c, h, w] = sum / Double(down * across)
           }
         }
       }

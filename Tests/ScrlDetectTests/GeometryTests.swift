@@ -169,12 +169,12 @@ struct MaskTests {
 
   @Test("Beyond the picture a mask is nothing; a box over a corner keeps its part")
   func outside() throws {
-    let ones = [Float](repeating: 1, count: 4)
+    let ones = [Float](repeating: 1, count: 28 * 28)
     let corner = try pastedMask(
-      ones[...], side: 2, box: box(-4, -4, 4, 4), height: 8, width: 8, threshold: 0.5)
+      ones[...], side: 28, box: box(-4, -4, 4, 4), height: 8, width: 8, threshold: 0.5)
     #expect(corner.area == 16)
     let away = try pastedMask(
-      ones[...], side: 2, box: box(20, 20, 24, 24), height: 8, width: 8, threshold: 0.5)
+      ones[...], side: 28, box: box(20, 20, 24, 24), height: 8, width: 8, threshold: 0.5)
     #expect(away.area == 0)
   }
 }

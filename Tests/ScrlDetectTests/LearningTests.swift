@@ -32,7 +32,9 @@ struct LearningTests {
           scene.images, sizes: scene.sizes, targets: scene.targets, address: (1, step),
           Pass(engine: engine, tape: tape, mode: .training)))
       try tape.backward(engine)
-      try optimiser.step(rate: 0.02 * min(1, Double(step + 1) / 10))
+      // The last steps are small, so that the running statistics catch up.
+      let rate = step < steps - 30 ? 0.02 : 0.002
+      try optimiser.step(rate: rate * min(1, Double(step + 1) / 10))
     }
     let (first, last) = (history[0], history[steps - 1])
     #expect(last.total < first.total / 4, "\(first) → \(last)")
@@ -59,28 +61,38 @@ struct LearningTests {
     }
   }
 
-  @Test("Detections of an image do not depend on what is beside it; scores and boxes are in bounds")
+  // Another number of images is another order of the same sums: 1e-4 of the largest feature after
+  // the encoder, as ResNetTests derives; logits of about 10 and corners of up to 64 pixels.
+  @Test("An image's detections do not depend on what is beside it, and stay in bounds")
   func alone() throws {
     var options = tinyOptions()
     options.scoreThreshold = 0.2
-    options.detectionsPerImage = 7
     let network = try tinyDetector(options, isHashed: true, try testEngine())
     let scene = try shapesScene()
     let both = try network.detect(scene.images, sizes: scene.sizes, original: scene.sizes)
-    for image in 0..<2 {
+    for (image, size) in scene.sizes.enumerated() {
       let one = try network.detect(
-        scene.images.images(image..<image + 1), sizes: [scene.sizes[image]],
-        original: [scene.sizes[image]])[0]
-      #expect(one.count == both[image].count && one.count <= 7 && !one.isEmpty)
-      for (a, b) in zip(one, both[image]) {
-        #expect(a.box == b.box && a.label == b.label && a.score == b.score && a.mask == b.mask)
-        #expect(a.score > 0.2 && a.score <= 1)
+        scene.images.images(image..<image + 1), sizes: [size], original: [size])[0]
+      #expect(one.contains { $0.score > 0.25 })
+      for (some, others) in [(one, both[image]), (both[image], one)] {
+        for a in some where a.score > 0.25 {
+          let isThere = others.contains { b in
+            a.label == b.label && abs(a.score - b.score) < 1e-3 && distance(a.box, b.box) < 1e-2
+          }
+          #expect(isThere, "\(a.box), class \(a.label), \(a.score)")
+        }
+        #expect(some.count <= 100)
+        #expect(some.allSatisfy { $0.score > 0.2 && $0.score <= 1 })
         #expect(
-          a.box == a.box.clipped(height: scene.sizes[image].height, width: scene.sizes[image].width)
-        )
+          some.allSatisfy { $0.box == $0.box.clipped(height: size.height, width: size.width) })
       }
     }
   }
 }
 
-private let steps = 60
+private let steps = 150
+
+/// The largest of the corners' coordinates.
+private func distance(_ a: PixelBox, _ b: PixelBox) -> Float {
+  max(max(abs(a.x0 - b.x0), abs(a.y0 - b.y0)), max(abs(a.x1 - b.x1), abs(a.y1 - b.y1)))
+}

@@ -27,7 +27,7 @@ func tinyOptions() -> DetectionOptions {
   options.maskHeadDepth = 2
   options.anchorSizes = [8, 16, 32, 48, 64]
   options.canonicalBox = 48
-  options.anchorsPerImage = 100_000
+  options.anchorsPerImage = 2048
   options.regionsPerImage = 10_000
   return options
 }

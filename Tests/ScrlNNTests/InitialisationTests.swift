@@ -71,6 +71,44 @@ struct InitialisationTests {
     #expect(head.bn.runningVariance.value.array.allSatisfy { $0 == 1 })
   }
 
+  // Samples and deviations as above, of 8192 weights: 5/√8192 of the mean, 5/√16384 of a normal's
+  // deviation, and of a uniform's a little less.
+  @Test("Layers with a bias begin as they are told to, with PyTorch's fans, and bias zero")
+  func named() throws {
+    var source = WeightSource(engine: try testEngine(), seed: 9)
+    let kinds: [(Initial, variance: Double, isUniform: Bool)] = [
+      (.normal(deviation: 0.01), 1e-4, false), (.xavier, 1.0 / (32 * 4), true),
+      (.msra, 2.0 / (64 * 4), false), (.standard, 1.0 / (3 * 32 * 4), true),
+    ]
+    for (initial, variance, isUniform) in kinds {
+      // Weights (64,32,2,2), of a convolution 32→64 and a transposed one 64→32.
+      let layer = try BiasedConvolution(
+        name: "c", inputs: 32, outputs: 64, kernel: 2, initial: initial, &source)
+      let transposed = try TransposedConvolution(
+        name: "t", inputs: 64, outputs: 32, initial: initial, &source)
+      #expect(layer.weight.plainShape == transposed.weight.plainShape)
+      let linear = try Linear(
+        name: "l", inputs: 128, outputs: 64, bias: true, initial: initial, &source)
+      for (weight, bias) in [
+        (layer.weight, layer.bias), (transposed.weight, transposed.bias),
+        (linear.weight, try #require(linear.bias)),
+      ] {
+        // Out of a linear layer go 64, not 64·4.
+        let isWider = weight.role == .linearWeight && initial == .msra
+        let sigma = (isWider ? 4 * variance : variance).squareRoot()
+        let values = try weight.plain().array.map(Double.init)
+        let count = Double(values.count)
+        let deviation = (values.reduce(0) { $0 + $1 * $1 } / count).squareRoot()
+        #expect(abs(values.reduce(0, +) / count) < 5 * sigma / count.squareRoot())
+        #expect(abs(deviation - sigma) < 5 * sigma / (2 * count).squareRoot())
+        let largest = values.reduce(0) { max($0, abs($1)) }
+        #expect((largest <= 3.0.squareRoot() * sigma * (1 + 1e-6)) == isUniform)
+        let isZero = bias.value.array.allSatisfy { $0 == 0 }
+        #expect(isZero == (initial != .standard))
+      }
+    }
+  }
+
   @Test("Neither the thread count nor a chunk's place repeats or changes weights")
   func threads() throws {
     func weights(_ threads: Int) throws -> [Float] {

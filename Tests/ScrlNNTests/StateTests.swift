@@ -27,6 +27,24 @@ struct StateTests {
     #expect(layer.weight.plainShape == [5, 3, 3, 3])
   }
 
+  @Test("Layers with a bias list weight and bias, in PyTorch's order and shapes")
+  func biased() throws {
+    var source = WeightSource(engine: try testEngine(), seed: 1)
+    let convolution = try BiasedConvolution(
+      name: "conv", inputs: 16, outputs: 12, kernel: 3, &source)
+    let transposed = try TransposedConvolution(name: "up", inputs: 16, outputs: 32, &source)
+    var contents = convolution.contents(prefix: "head.")
+    transposed.collect(into: &contents, prefix: "head.")
+    #expect(
+      contents.parameters.map(\.name) == [
+        "head.conv.weight", "head.conv.bias", "head.up.weight", "head.up.bias",
+      ])
+    #expect(
+      contents.parameters.map(\.parameter.plainShape) == [
+        [12, 16, 3, 3], [12], [16, 32, 2, 2], [32],
+      ])
+  }
+
   @Test("A wrong count is an error that names the tensor")
   func wrongCount() throws {
     var source = WeightSource(zeros: try testEngine())

@@ -13,7 +13,7 @@ struct Layer: CustomTestStringConvertible, Sendable {
   var geometry: ConvolutionGeometry {
     get throws {
       try ConvolutionGeometry(
-        inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, padding: kernel / 2)
+        inputs: inputs, outputs: outputs, kernel: kernel, stride: stride, padding: (kernel - 1) / 2)
     }
   }
 }

@@ -3,7 +3,11 @@
 Each benchmark is a file of its own, and each compares with a reference before it times.
 """
 
+import json
+import os
 import re
+import subprocess
+import sys
 from ctypes import byref, c_double
 from pathlib import Path
 from typing import Any, Dict, Optional
@@ -13,6 +17,7 @@ import numpy as np
 from . import _ffi
 from ._ffi import lib
 from .config import Config
+from .errors import InternalError
 
 
 def peak_bytes() -> int:
@@ -25,14 +30,35 @@ def peak_bytes() -> int:
 
 
 def forget_peak() -> None:
-    """Lets peak_bytes() begin again from now, so that a comparison before it does not count.
-
-    Where the system forbids it the comparison counts too.
-    """
+    """Lets peak_bytes() begin again from now; where the system forbids it nothing changes."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         pass
+
+
+_APART = """
+import json, sys
+from scrl import Config, Error, {module}
+try:
+    answer = {module}.check(Config.from_dict(json.load(sys.stdin)))
+except Error as error:
+    sys.exit(str(error))
+print(json.dumps(answer))
+"""
+
+
+def check_apart(module: str, config: Config) -> Any:
+    """scrl.<module>.check(config) in a process of its own: the two backends and their workspaces
+    would be counted in peak_bytes() otherwise. Raises InternalError with that process's reason."""
+    parent = str(Path(__file__).resolve().parents[1])
+    paths = [parent, *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-c", _APART.format(module=module)], input=json.dumps(dict(config.items())),
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+    if done.returncode:
+        raise InternalError((done.stderr.strip().splitlines() or ["bench: the comparison died"])[-1])
+    return json.loads(done.stdout)
 
 
 def random_boxes(images: int, each: int, size: int, rng: np.random.Generator) -> np.ndarray:

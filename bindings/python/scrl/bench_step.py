@@ -9,7 +9,8 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from .bench import (
-    Arithmetic, config_of, distance, forget_peak, other_backend, peak_bytes, random_boxes)
+    Arithmetic, check_apart, config_of, distance, forget_peak, other_backend, peak_bytes,
+    random_boxes)
 from .config import Config
 from .errors import InternalError
 from .trainer import Trainer
@@ -87,12 +88,12 @@ def measure(arch: str = "resnet50", batch: int = 16, size: int = 224, boxes: int
 
     Returns images_per_second, step_seconds (median of `steps` after `warmup`), all_step_seconds,
     gflops (of the convolutions, counted directly), gflops_per_second, gemm_peak_gflops (in the same
-    run), fraction_of_gemm_peak, peak_bytes of this process since the comparison, parts (seconds of
-    the last step), checked (None without a second backend), loss and config.
+    run), fraction_of_gemm_peak, peak_bytes of this process, parts (seconds of the last step),
+    checked (None without a second backend), loss and config.
     """
     config = config_of(arch, batch, size, threads, settings, preset,
                        **{"boxes.per_image": boxes, "train.steps": 1000})
-    checked = check(config)
+    checked = check_apart("bench_step", config)
     arithmetic = Arithmetic(config)
     forget_peak()
     inputs = _inputs(batch, size, boxes)
