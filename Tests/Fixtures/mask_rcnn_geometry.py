@@ -20,6 +20,10 @@ class Decisions:
 
     def __init__(self):
         self.distances: dict[str, list[torch.Tensor]] = {}
+        self.outcomes: list[list[int]] = []  # what was chosen, in order
+
+    def chosen(self, index: torch.Tensor) -> None:
+        self.outcomes.append(index.tolist())
 
     def note(self, name: str, distance: torch.Tensor) -> None:
         self.distances.setdefault(name, []).append(distance.detach().reshape(-1))
@@ -106,6 +110,7 @@ def match(truth, boxes, thresholds, labels, low_quality: bool, decisions: Decisi
     if len(truth) > 1:
         two = iou.sort(dim=0, descending=True).values[:2]
         decisions.gaps(f"{name} best truth", two[:, label == 1])
+    decisions.chosen(label)
     return index, label
 
 
@@ -113,6 +118,7 @@ def suppress(boxes, scores, groups, threshold: float, limit: int, decisions: Dec
     """Greedy NMS within each group: the kept boxes, best first, at most `limit`."""
     keep = batched_nms(boxes, scores, groups, threshold)
     decisions.gaps(f"{name} order", scores[keep][: limit + 1])
+    decisions.chosen(keep[: limit + 1])
     for k in keep.tolist():
         rivals = (groups == groups[k]) & (scores < scores[k])
         decisions.note(f"{name} IoU", box_iou(boxes[k : k + 1], boxes[rivals])[0] - threshold)

@@ -162,6 +162,7 @@ class MaskRCNN(nn.Module):
                 ordered, index = logits[n].sort(descending=True)
                 decisions.gaps("before NMS", ordered[count - 1 : count + 1])
                 index = index[:count]
+                decisions.chosen(index)
                 boxes.append(decode(anchor[index], deltas[n][index], RPN_WEIGHTS))
                 scores.append(ordered[:count])
                 levels.append(torch.full((count,), level))

@@ -133,11 +133,9 @@ struct MaskScene: Decodable {
     return options
   }
 
-  func network(
-    _ norm: DetectionOptions.Norm, _ engine: any Engine
-  ) throws -> DetectionNetwork {
+  func network(_ options: DetectionOptions, _ engine: any Engine) throws -> DetectionNetwork {
     var source = WeightSource(zeros: engine)
-    let network = try DetectionNetwork(MaskScene.options(norm), classes: 3, &source)
+    let network = try DetectionNetwork(options, classes: 3, &source)
     let state = network.contents.state
     let lines = try fixtureText("mask_rcnn/names.txt").split(separator: "\n")
     #expect(lines.count == state.count)

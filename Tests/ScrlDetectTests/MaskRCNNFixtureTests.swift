@@ -22,16 +22,13 @@ struct MaskRCNNFixtureTests {
     let scene: MaskScene = try maskFixture("scene")
     let wanted: TrainingFixture = try maskFixture(norm.rawValue)
     let engine = try on.make(Workers(2))
-    let network = try scene.network(norm, engine)
+    let network = try scene.network(MaskScene.options(norm), engine)
     let tape = Tape()
     let losses = try network.losses(
       try scene.images(), sizes: scene.sizes, targets: try scene.targets(),
       address: MaskRCNNFixtureTests.address, Pass(engine: engine, tape: tape, mode: .training))
     try tape.backward(engine)
-    let ours = [
-      "rpn_objectness": losses.rpnObjectness, "rpn_box": losses.rpnBox,
-      "classification": losses.classification, "box": losses.box, "mask": losses.mask,
-    ]
+    let ours = byName(losses)
     #expect(wanted.losses.count == ours.count)
     for loss in wanted.losses { loss.expect([Float(try #require(ours[loss.name]))]) }
 
@@ -51,12 +48,12 @@ struct MaskRCNNFixtureTests {
     let scene: MaskScene = try maskFixture("scene")
     let wanted: TrainingFixture = try maskFixture(norm.rawValue)
     let engine = try on.make(Workers(2))
-    let network = try scene.network(norm, engine)
+    let network = try scene.network(MaskScene.options(norm), engine)
     let targets = try scene.targets()
     let pass = Pass(engine: engine, mode: .training)
     let pyramid = try network.levels(try scene.images(), pass)
     let outputs = try ProposalOutputs(
-      network.proposalHead, pyramid, network.options, pass.constantNorms)
+      network.proposalHead, pyramid, network.options, pass)
     var maps: [String: [Float]] = [:]
     for (place, map) in pyramid.enumerated() {
       maps["p\(place + 2)"] = try map.value(engine).plain(workers: engine.workers).array
@@ -119,11 +116,49 @@ struct MaskRCNNFixtureTests {
     return place
   }
 
+  private static let mistakes: [(name: String, make: @Sendable (inout DetectionOptions) -> Void)] = [
+    ("ground truths are not appended", { $0.appendsGroundTruth = false }),
+    ("all regions from another level", { $0.canonicalBox = 224 }),
+    ("deltas of regions without weights", { $0.boxWeights = SIMD4(1, 1, 1, 1) }),
+    ("smooth L1", { $0.smoothL1Beta = 1 / 9 }),
+    ("one more proposal", { $0.trainProposals = 49 }),
+    ("another NMS", { $0.proposalNMS = 0.75 }),
+    ("another class of anchors", { $0.anchorForeground = 0.75 }),
+    ("another divisor", { $0.anchorsPerImage = 4097 }),
+    ("ratios the wrong way round", { $0.anchorRatios = [2, 1, 0.5] }),
+  ]
+
+  @Test("A definition changed on purpose shows in the losses", arguments: mistakes.indices)
+  func mistakes(_ place: Int) throws {
+    let mistake = MaskRCNNFixtureTests.mistakes[place]
+    let scene: MaskScene = try maskFixture("scene")
+    let wanted: TrainingFixture = try maskFixture("frozen")
+    let engine = try testEngine()
+    var options = MaskScene.options(.frozen)
+    mistake.make(&options)
+    let network = try scene.network(options, engine)
+    let losses = try network.losses(
+      try scene.images(), sizes: scene.sizes, targets: try scene.targets(),
+      address: MaskRCNNFixtureTests.address, Pass(engine: engine, mode: .training))
+    let ours = byName(losses)
+    let wrong = wanted.losses.filter { loss in
+      !(((ours[loss.name] ?? .nan) - loss.values[0]).magnitude <= 2 * loss.tolerance)
+    }
+    #expect(!wrong.isEmpty, "\(mistake.name)")
+  }
+
+  private func byName(_ losses: DetectionLosses) -> [String: Double] {
+    [
+      "rpn_objectness": losses.rpnObjectness, "rpn_box": losses.rpnBox,
+      "classification": losses.classification, "box": losses.box, "mask": losses.mask,
+    ]
+  }
+
   @Test("Detections and their masks", arguments: TestEngine.convolving)
   func detections(_ on: TestEngine) throws {
     let scene: MaskScene = try maskFixture("scene")
     let wanted: DetectionFixture = try maskFixture("detections")
-    let network = try scene.network(.frozen, try on.make(Workers(2)))
+    let network = try scene.network(MaskScene.options(.frozen), try on.make(Workers(2)))
     let (height, width) = (scene.original[0], scene.original[1])
     let found = try network.detect(
       try scene.images().images(0..<1), sizes: [scene.sizes[0]],
