@@ -12,6 +12,23 @@ import Testing
 
 @testable import ScrlDetect
 
+private struct Change: Sendable {
+  let name: String
+  let make: @Sendable (inout DetectionOptions) -> Void
+}
+
+private let changes = [
+  Change(name: "ground truths are not appended") { $0.appendsGroundTruth = false },
+  Change(name: "regions from another level") { $0.canonicalBox = 224 },
+  Change(name: "deltas of regions without weights") { $0.boxWeights = SIMD4(1, 1, 1, 1) },
+  Change(name: "smooth L1") { $0.smoothL1Beta = 1.0 / 9 },
+  Change(name: "one more proposal") { $0.trainProposals += 1 },
+  Change(name: "another NMS") { $0.proposalNMS = 0.75 },
+  Change(name: "anchors foreground later") { $0.anchorForeground = 0.75 },
+  Change(name: "another divisor") { $0.anchorsPerImage += 1 },
+  Change(name: "ratios the other way round") { $0.anchorRatios = [2, 1, 0.5] },
+]
+
 @Suite("Mask R-CNN against PyTorch", .serialized)
 struct MaskRCNNFixtureTests {
   private static let norms = DetectionOptions.Norm.allCases
@@ -116,26 +133,14 @@ struct MaskRCNNFixtureTests {
     return place
   }
 
-  private static let mistakes: [(name: String, make: @Sendable (inout DetectionOptions) -> Void)] = [
-    ("ground truths are not appended", { $0.appendsGroundTruth = false }),
-    ("all regions from another level", { $0.canonicalBox = 224 }),
-    ("deltas of regions without weights", { $0.boxWeights = SIMD4(1, 1, 1, 1) }),
-    ("smooth L1", { $0.smoothL1Beta = 1 / 9 }),
-    ("one more proposal", { $0.trainProposals = 49 }),
-    ("another NMS", { $0.proposalNMS = 0.75 }),
-    ("another class of anchors", { $0.anchorForeground = 0.75 }),
-    ("another divisor", { $0.anchorsPerImage = 4097 }),
-    ("ratios the wrong way round", { $0.anchorRatios = [2, 1, 0.5] }),
-  ]
-
-  @Test("A definition changed on purpose shows in the losses", arguments: mistakes.indices)
+  @Test("A definition changed on purpose shows in the losses", arguments: changes.indices)
   func mistakes(_ place: Int) throws {
-    let mistake = MaskRCNNFixtureTests.mistakes[place]
+    let change = changes[place]
     let scene: MaskScene = try maskFixture("scene")
     let wanted: TrainingFixture = try maskFixture("frozen")
     let engine = try testEngine()
     var options = MaskScene.options(.frozen)
-    mistake.make(&options)
+    change.make(&options)
     let network = try scene.network(options, engine)
     let losses = try network.losses(
       try scene.images(), sizes: scene.sizes, targets: try scene.targets(),
@@ -144,7 +149,7 @@ struct MaskRCNNFixtureTests {
     let wrong = wanted.losses.filter { loss in
       !(((ours[loss.name] ?? .nan) - loss.values[0]).magnitude <= 2 * loss.tolerance)
     }
-    #expect(!wrong.isEmpty, "\(mistake.name)")
+    #expect(!wrong.isEmpty, "\(change.name)")
   }
 
   private func byName(_ losses: DetectionLosses) -> [String: Double] {
