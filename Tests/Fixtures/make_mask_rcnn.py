@@ -242,14 +242,23 @@ def worst(found: dict[str, tuple[float, float]]) -> tuple[float, str]:
     return min((near / max(allowed, 1e-12), name) for name, (near, allowed) in found.items())
 
 
+def projections(name: str, flat: torch.Tensor) -> torch.Tensor:
+    """Eight sums of all elements, each with signs of its own: the upper bits of the name's hash.
+    They differ by about the norm of a difference, wherever that is."""
+    bits = words(name, len(flat))[None] >> np.arange(24, 32, dtype=np.uint32)[:, None] & 1
+    signs = torch.from_numpy(bits.astype(np.float64) * 2 - 1)
+    return (signs @ flat.double()).to(flat.dtype)
+
+
 def sample(name: str, exact: torch.Tensor, others: list[torch.Tensor]) -> dict:
-    """A few numbers of a tensor, and its norm, with tolerances."""
+    """A few numbers of a tensor, its norm, and projections, with tolerances."""
     flat = exact.detach().reshape(-1)
     index = range(len(flat))
     if len(flat) > 64:
         index = (words(name, 48).astype(np.int64) % len(flat)).tolist()
     others = [other.detach().reshape(-1) for other in others]
     norm, norms = flat.norm(), [other.norm() for other in others]
+    sums, others_sums = projections(name, flat), [projections(name, o) for o in others]
     return {
         "name": name,
         "count": len(flat),
@@ -257,6 +266,8 @@ def sample(name: str, exact: torch.Tensor, others: list[torch.Tensor]) -> dict:
         "normTolerance": short(max(tolerance(norm, norms), SUM * float(norm))),
         "tolerance": short(max(tolerance(flat, others), SUM * float(flat.abs().max()))),
         "values": [short(flat[i]) for i in index],
+        "projectionTolerance": short(max(tolerance(sums, others_sums), SUM * float(norm))),
+        "projections": [short(v) for v in sums],
     }
 
 

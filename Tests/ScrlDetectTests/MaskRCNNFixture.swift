@@ -13,7 +13,8 @@ import Testing
 
 @testable import ScrlDetect
 
-/// Some elements of a tensor and its norm in float64, with tolerances: the script says whence.
+/// Some elements of a tensor, its norm and eight sums of all elements with hashed signs, in float64,
+/// with tolerances: the script says whence.
 struct TensorSample: Decodable {
   let name: String
   let count: Int
@@ -21,6 +22,8 @@ struct TensorSample: Decodable {
   let normTolerance: Double
   let tolerance: Double
   let values: [Double]
+  let projectionTolerance: Double
+  let projections: [Double]
 
   func expect(_ got: [Float], sourceLocation: SourceLocation = #_sourceLocation) {
     guard got.count == count else {
@@ -40,6 +43,19 @@ struct TensorSample: Decodable {
       values.count == count ? got[i] : got[Int(hashWord(i, fnv1a(name))) % count]
     }
     expectClose(few, values, absolute: tolerance, name, sourceLocation: sourceLocation)
+    expectClose(
+      projected(got), projections, absolute: projectionTolerance, "\(name), projected",
+      sourceLocation: sourceLocation)
+  }
+
+  private func projected(_ got: [Float]) -> [Float] {
+    let hash = fnv1a(name)
+    var sums = [Double](repeating: 0, count: projections.count)
+    for i in got.indices {
+      let (word, value) = (hashWord(i, hash), Double(got[i]))
+      for j in sums.indices { sums[j] += word >> UInt32(24 + j) & 1 == 1 ? value : -value }
+    }
+    return sums.map { Float($0) }
   }
 }
 
