@@ -3,9 +3,8 @@
     python Tests/Fixtures/make_mask_rcnn.py [--search FIRST COUNT]
 
 Two pictures of different sizes go through Mask R-CNN (mask_rcnn_network.py) in float64. Committed
-are losses, gradients, what was decided on the way and detections, each with the difference that
-float32 makes, from which the tests derive tolerances. Weights are computed from their names by
-both sides (hashed.py); names.txt says how.
+are losses, gradients, what was decided on the way and detections, each with its tolerance. Weights
+are computed from their names by both sides (hashed.py); names.txt says how.
 
 Tolerances are measured, for each number: ROUNDING times what float32 changes of it. Winograd's
 convolutions make 4.8 times the error of direct ones, two independent roundings differ by √2 of one,
@@ -18,7 +17,8 @@ float32 happens to be exact, or nearly, others need not be: a weight's gradient 
 
 Where a decision (NMS, matching, the best so many, a mask's cell) is close to its threshold, two
 right programs may differ. Such inputs are refused: every distance has to be larger than ROUNDING
-times what float32 changes of it, and no moved picture may change a decision. --search looks for a salt of the names for which that holds.
+times what float32 changes of it, and no moved picture may change a decision. --search looks for a
+salt of the names for which that holds.
 """
 
 import json
