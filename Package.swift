@@ -35,7 +35,8 @@ let package = Package(
     .target(
       name: "ScrlNN", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd"]),
     .target(name: "ScrlImage", dependencies: ["ScrlBase", "CTurboJPEG"]),
-    .target(name: "ScrlStore", dependencies: ["ScrlBase", "CHDF5"]),
+    // Beside ScrlImage, whose run lengths it checks and makes of polygons.
+    .target(name: "ScrlStore", dependencies: ["ScrlBase", "CHDF5", "ScrlImage"]),
 
     // Floor 6.
     .target(
@@ -87,7 +88,8 @@ let package = Package(
     .testTarget(name: "ScrlAutogradTests", dependencies: ["ScrlAutograd", "TestSupport"]),
     .testTarget(name: "ScrlNNTests", dependencies: ["ScrlNN", "TestSupport"]),
     .testTarget(name: "ScrlImageTests", dependencies: ["ScrlImage", "TestSupport"]),
-    .testTarget(name: "ScrlStoreTests", dependencies: ["ScrlStore", "CHDF5", "TestSupport"]),
+    .testTarget(
+      name: "ScrlStoreTests", dependencies: ["ScrlStore", "ScrlImage", "CHDF5", "TestSupport"]),
     .testTarget(
       name: "ScrlMethodTests",
       dependencies: ["ScrlMethod", "ScrlOneDNN", "ScrlStore", "TestSupport"]),

@@ -17,8 +17,8 @@
  *     are independent. Only scrl_trainer_cancel() overtakes a running call.
  *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
  *     (and _free only forgets them). New handles work in the child.
- *   - Text is UTF-8, and so are paths; only scrl_writer_add_file() and _add_folder() take any bytes
- *     that the system takes, because photos come with such names.
+ *   - Text is UTF-8, and so are paths; only scrl_writer_add_file(), _add_folder() and _add_coco()
+ *     take any bytes that the system takes, because photos come with such names.
  *   - Images are RGB, 8 bits. Boxes are x0, y0, x1, y1 in pixels, the origin at the top left.
  *     Tensors are float32, shapes are written (N,C,H,W).
  */
@@ -167,7 +167,15 @@ typedef struct scrl_annotation {
   const int32_t *box_labels; /* box_count classes; NULL: all −1 */
   const char *const *masks;  /* box_count COCO compressed RLE strings of the image's size; NULL or
                                 NULL entries: no mask */
+  const float *areas;        /* box_count areas in pixels; NULL or NaN: that of the mask or box */
+  const uint8_t *flags;      /* box_count sums of SCRL_BOX_…; NULL: all 0 */
 } scrl_annotation;
+
+/** What is known of a box besides its class. Since 0.1. */
+enum {
+  SCRL_BOX_CROWD = 1,    /* many things in one region (COCO's iscrowd): never a training target */
+  SCRL_BOX_DIFFICULT = 2 /* hard to recognise (Pascal VOC's difficult) */
+};
 
 /**
  * Starts a dataset that scrl_writer_finish() puts at `path`.
@@ -235,6 +243,81 @@ typedef struct scrl_folder_options {
 scrl_status scrl_writer_add_folder(scrl_writer *writer, const char *folder,
                                    const scrl_folder_options *options, size_t *added,
                                    size_t *skipped);
+
+/** What an entry of a COCO file is, and what became of it. Since 0.1. */
+enum {
+  SCRL_COCO_IMAGE = 0,
+  SCRL_COCO_CATEGORY = 1,
+  SCRL_COCO_ANNOTATION = 2,
+  SCRL_COCO_SKIPPED = 0, /* it is not in the dataset */
+  SCRL_COCO_CLIPPED = 1  /* only the part inside the image is */
+};
+
+/** An entry of a COCO file that did not pass as it stands. Since 0.1. */
+typedef struct scrl_coco_issue {
+  uint32_t struct_size;
+  int32_t entry;      /* SCRL_COCO_IMAGE, _CATEGORY or _ANNOTATION */
+  int32_t action;     /* SCRL_COCO_SKIPPED or _CLIPPED */
+  int64_t id;         /* −1: it has none that could be read */
+  const char *file;   /* the image's file_name, "": none; both texts only during the call */
+  const char *reason; /* one line */
+} scrl_coco_issue;
+
+/** Hears of such an entry. Non-zero stops with SCRL_E_CANCELLED. */
+typedef int32_t (*scrl_coco_fn)(const scrl_coco_issue *issue, void *user);
+
+/** How scrl_writer_add_coco() imports. Zeroes are good defaults. Since 0.1. */
+typedef struct scrl_coco_options {
+  uint32_t struct_size;
+  int32_t refuse;          /* 0: skip or clip, and tell; 1: the first issue ends the call */
+  scrl_coco_fn issue;      /* may be NULL */
+  scrl_skip_fn unreadable; /* may be NULL; hears of image files that are no usable JPEG */
+  scrl_walk_fn progress;   /* may be NULL; counts images */
+  void *user;              /* handed to all */
+} scrl_coco_options;
+
+/** What scrl_writer_add_coco() did. Since 0.1. */
+typedef struct scrl_coco_report {
+  uint32_t struct_size;
+  size_t images;              /* added */
+  size_t skipped_images;
+  size_t annotations;         /* boxes added */
+  size_t skipped_annotations; /* with those of skipped images */
+  size_t clipped_annotations; /* among those added */
+  size_t skipped_categories;
+} scrl_coco_report;
+
+/**
+ * Adds the images that a COCO annotation file lists, in its order, with boxes, masks, areas, crowd
+ * marks and ids. JPEG files go in as they are; polygons become run lengths as pycocotools makes
+ * them. Classes are the categories in the order of their ids.
+ *
+ * Skipped, each with a reason: entries that are not well formed, repeat an id, or name no image or
+ * category of the file; boxes without area, with numbers that are not finite, or wholly outside
+ * their image; polygons of fewer than six or an odd count of numbers, or outside; run lengths that
+ * are broken or of another size; images whose file is missing, unreadable or not of the size told.
+ * A box or polygon that reaches over the edge is clipped to the image, and told. File names lead
+ * to files below `folder`, or below its subfolder `images`; those with ".." or in front "/" are
+ * skipped. EXIF orientation is not applied: sizes are those of the stored pixels.
+ *
+ * options->unreadable may add the picture itself (a PNG that the host can read) by
+ * scrl_writer_add_rgb() or _add_jpeg() with a NULL annotation: it then gets what the file lists
+ * for it, and the callback returns 1. 0: the image is skipped. Negative: SCRL_E_CANCELLED.
+ *
+ * @param folder      where the images are.
+ * @param path        the COCO file; NULL when `json` is given.
+ * @param json        its text instead; NULL when `path` is given.
+ * @param byte_count  bytes of json.
+ * @param options     may be NULL.
+ * @param report      may be NULL.
+ * @return SCRL_OK, SCRL_E_FORMAT for text that is no JSON (with line and column) or no COCO file,
+ *         SCRL_E_IO, SCRL_E_DATA naming the entry when options->refuse is 1, or for a category
+ *         that contradicts a class of the writer, SCRL_E_CANCELLED. After a failure some images
+ *         may have been added: free the writer. Since 0.1.
+ */
+scrl_status scrl_writer_add_coco(scrl_writer *writer, const char *folder, const char *path,
+                                 const char *json, size_t byte_count,
+                                 const scrl_coco_options *options, scrl_coco_report *report);
 
 /** The number of images added so far. Since 0.1. */
 scrl_status scrl_writer_count(scrl_writer *writer, size_t *count);
@@ -307,11 +390,50 @@ scrl_status scrl_dataset_boxes(const scrl_dataset *dataset, size_t index, float 
 scrl_status scrl_dataset_mask(const scrl_dataset *dataset, size_t index, size_t box, char *buffer,
                               size_t capacity, size_t *length);
 
+/**
+ * What is marked at the boxes of one image: sums of SCRL_BOX_….
+ * @param flags  receives count numbers; may be NULL when capacity is 0.
+ * capacity and count as in scrl_dataset_boxes(). Since 0.1.
+ */
+scrl_status scrl_dataset_box_flags(const scrl_dataset *dataset, size_t index, uint8_t *flags,
+                                   size_t capacity, size_t *count);
+
+/**
+ * The areas of the boxes of one image in pixels: as annotated, else the mask's, else the box's.
+ * @param areas  receives count floats; may be NULL when capacity is 0.
+ * capacity and count as in scrl_dataset_boxes(). Since 0.1.
+ */
+scrl_status scrl_dataset_box_areas(const scrl_dataset *dataset, size_t index, float *areas,
+                                   size_t capacity, size_t *count);
+
+/** The COCO id of image `index`, −1: none. Since 0.1. */
+scrl_status scrl_dataset_image_id(const scrl_dataset *dataset, size_t index, int64_t *id);
+
+/**
+ * The file name by which its annotations called image `index`; empty when none did.
+ * buffer, capacity and length as in scrl_config_get(). Since 0.1.
+ */
+scrl_status scrl_dataset_name(const scrl_dataset *dataset, size_t index, char *buffer,
+                              size_t capacity, size_t *length);
+
 /** The number of class names. Since 0.1. */
 scrl_status scrl_dataset_class_count(const scrl_dataset *dataset, size_t *count);
 
 /** The name of class `id`; text of the dataset's, valid until it is freed. Since 0.1. */
 scrl_status scrl_dataset_class_name(const scrl_dataset *dataset, size_t id, const char **name);
+
+/** The COCO category id of class `id`, −1: none. Since 0.1. */
+scrl_status scrl_dataset_class_id(const scrl_dataset *dataset, size_t id, int32_t *category_id);
+
+/**
+ * Writes the dataset's boxes as a COCO annotation file, in one step: images, categories, and
+ * annotations with bbox, area, iscrowd and masks as compressed RLE. Ids of images and categories
+ * are those that they came with, else the first free ones from 1; annotations count from 1. Figures
+ * of an imported file come back as they were, where they have up to three decimals (edges are
+ * stored as float32) and nothing was clipped.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_DATA for a box without class or area. Since 0.1.
+ */
+scrl_status scrl_dataset_write_coco(const scrl_dataset *dataset, const char *path);
 
 /** Frees a dataset. Trainers that use it keep what they need. Since 0.1. */
 void scrl_dataset_free(scrl_dataset *dataset);
@@ -744,6 +866,84 @@ scrl_status scrl_evaluate_linear_on(const scrl_tensor *train_features,
                                     const scrl_tensor *test_features, const int32_t *test_labels,
                                     const scrl_linear_options *options,
                                     scrl_linear_report *report);
+
+/* ------------------------------------------------------------- COCO metrics */
+
+/** What is laid over each other to decide whether a detection has found an object. Since 0.1. */
+enum { SCRL_COCO_BBOX = 0, SCRL_COCO_SEGM = 1 };
+
+/**
+ * Receives a text once, on the calling thread.
+ * @param text  UTF-8, byte_count bytes and a NUL; only during the call.
+ */
+typedef void (*scrl_text_fn)(const char *text, size_t byte_count, void *user);
+
+/** How scrl_coco_evaluate() goes. Zeroes are good defaults. Since 0.1. */
+typedef struct scrl_coco_metrics_options {
+  uint32_t struct_size;
+  int32_t leave_out; /* 0: the first entry that cannot be used is SCRL_E_DATA; 1: such entries are
+                        left out, counted, and listed in the details */
+  int32_t curves;    /* 1: the details hold every class's precision over recall */
+  int32_t threads;   /* 1 … 256; 0: as many as CPUs. No result depends on it */
+  scrl_text_fn details; /* may be NULL; receives the result as JSON */
+  void *user;        /* handed to it */
+} scrl_coco_metrics_options;
+
+/** COCO's twelve figures, shares in 0 … 1; −1: there is no object to find. Since 0.1. */
+typedef struct scrl_coco_metrics {
+  uint32_t struct_size;
+  int32_t categories;   /* of the ground truth */
+  double ap;            /* mean over overlaps 0.50, 0.55, … 0.95 */
+  double ap50;          /* at overlap 0.50 */
+  double ap75;
+  double ap_small;      /* objects of up to 32² pixels */
+  double ap_medium;     /* 32² … 96² */
+  double ap_large;
+  double ar1;           /* recall, mean over the overlaps, with one detection an image and class */
+  double ar10;
+  double ar100;
+  double ar_small;
+  double ar_medium;
+  double ar_large;
+  uint64_t images;
+  uint64_t objects;     /* without crowds */
+  uint64_t crowds;
+  uint64_t detections;  /* used; of an image and class the best 100 count */
+  uint64_t left_out_truths;     /* images, categories and annotations left out */
+  uint64_t left_out_detections;
+} scrl_coco_metrics;
+
+/**
+ * COCO's detection metrics, as pycocotools computes them: average precision and recall over ten
+ * overlaps, by size, with 1, 10 and 100 detections an image and class; crowd regions neither for
+ * nor against. Equal scores keep their order; ties between images go by image id.
+ *
+ * Cannot be used: an entry that is not well formed or repeats an id; an annotation or detection of
+ * an image or category that the ground truth lacks, with numbers that are not finite (Python's NaN
+ * and Infinity are read), without what the kind needs, or with a mask that is none or of another
+ * size than its image. As in pycocotools the first detection decides: with a bbox areas are those
+ * of the boxes, also for SCRL_COCO_SEGM, and a box stands in for a missing segmentation; without
+ * one, areas and boxes are the masks'.
+ *
+ * The details are one JSON object: the figures as AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100,
+ * ARs, ARm, ARl; kind, images, objects, crowds, detections; thresholds (10), recalls (101);
+ * left_out: a list of {list, entry, reason}; notes: texts; categories: a list by id of {id, name,
+ * objects, crowds, detections, the figures, and with curves precision: 10 lists of 101}.
+ *
+ * @param ground_truth        COCO annotations: an object with images, categories, annotations.
+ * @param ground_truth_bytes  of that text; no NUL is needed.
+ * @param detections          a COCO results list: objects with image_id, category_id, score, and
+ *                            bbox (x, y, width, height) or segmentation. It may be empty.
+ * @param kind                SCRL_COCO_BBOX or SCRL_COCO_SEGM.
+ * @param options             may be NULL.
+ * @param metrics             may be NULL.
+ * @return SCRL_OK; SCRL_E_FORMAT for text that is no JSON (with line and column) or no COCO file;
+ *         SCRL_E_DATA naming the entry that cannot be used; SCRL_E_ARGUMENT. Any thread. Since 0.1.
+ */
+scrl_status scrl_coco_evaluate(const char *ground_truth, size_t ground_truth_bytes,
+                               const char *detections, size_t detection_bytes, int32_t kind,
+                               const scrl_coco_metrics_options *options,
+                               scrl_coco_metrics *metrics);
 
 /* -------------------------------------------------------------------- bench */
 

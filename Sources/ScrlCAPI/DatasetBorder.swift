@@ -28,7 +28,7 @@ func dataset(_ pointer: OpaquePointer?) throws(ScrlError) -> DatasetHandle {
   try Registry.shared.find(pointer, DatasetHandle.self)
 }
 
-private func reader(
+func reader(
   _ pointer: OpaquePointer?, checking index: Int
 ) throws(ScrlError) -> DatasetReader {
   let reader = try dataset(pointer).reader
@@ -160,6 +160,21 @@ public func scrl_dataset_mask(
       throw ScrlError(.argument, "dataset_mask: box \(box) · expected 0..<\(known.count)")
     }
     try copyOut(known[box].mask ?? "", buffer, capacity, length, "dataset_mask")
+  }
+}
+
+@c @implementation
+public func scrl_dataset_class_id(
+  _ dataset: OpaquePointer?, _ id: Int, _ category_id: UnsafeMutablePointer<Int32>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    let out = try result(category_id, "dataset_class_id")
+    let reader = try ScrlCAPI.dataset(dataset).reader
+    guard reader.classes.indices.contains(id) else {
+      throw ScrlError(
+        .argument, "dataset_class_id: class \(id) · expected 0..<\(reader.classes.count)")
+    }
+    out.pointee = reader.classIDs.isEmpty ? -1 : reader.classIDs[id]
   }
 }
 

@@ -52,11 +52,6 @@ struct FolderImport {
     }
   }
 
-  /// Whether the image file, not the dataset's, could not be read.
-  private func isReadError(_ error: ScrlError) -> Bool {
-    error.code == .io && ["open ", "read ", "stat "].contains { error.message.hasPrefix($0) }
-  }
-
   private mutating func report(
     _ path: [UInt8], _ reason: String, label: Int32?
   ) throws(ScrlError) {
@@ -77,17 +72,23 @@ struct FolderImport {
     classes[folder] = id
     return id
   }
+}
 
-  private func withCPath(
-    _ path: [UInt8], _ body: (UnsafePointer<CChar>) throws(ScrlError) -> Void
-  ) throws(ScrlError) {
-    var failure: ScrlError?
-    (path + [0]).withUnsafeBufferPointer { bytes in
-      bytes.withMemoryRebound(to: CChar.self) { text in
-        guard let base = text.baseAddress else { return }
-        do throws(ScrlError) { try body(base) } catch { failure = error }
-      }
+/// Whether the image file, not the dataset's, could not be read.
+func isReadError(_ error: ScrlError) -> Bool {
+  error.code == .io && ["open ", "read ", "stat "].contains { error.message.hasPrefix($0) }
+}
+
+/// A path of any bytes as C text, for a body that throws our error.
+func withCPath(
+  _ path: [UInt8], _ body: (UnsafePointer<CChar>) throws(ScrlError) -> Void
+) throws(ScrlError) {
+  var failure: ScrlError?
+  (path + [0]).withUnsafeBufferPointer { bytes in
+    bytes.withMemoryRebound(to: CChar.self) { text in
+      guard let base = text.baseAddress else { return }
+      do throws(ScrlError) { try body(base) } catch { failure = error }
     }
-    if let failure { throw failure }
   }
+  if let failure { throw failure }
 }

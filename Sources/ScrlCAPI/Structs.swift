@@ -13,6 +13,9 @@ protocol SizedStruct {
 extension scrl_config_key: SizedStruct {}
 extension scrl_annotation: SizedStruct {}
 extension scrl_folder_options: SizedStruct {}
+extension scrl_coco_issue: SizedStruct {}
+extension scrl_coco_options: SizedStruct {}
+extension scrl_coco_report: SizedStruct {}
 extension scrl_view_pair: SizedStruct {}
 extension scrl_tensor: SizedStruct {}
 extension scrl_roi_align_options: SizedStruct {}

@@ -11,6 +11,8 @@ final class WriterHandle: Handle, @unchecked Sendable {
   let writer: DatasetWriter
   private let codec: JPEGCodec
   private var scratch = RGBImage()
+  /// What an image gets that is added without an annotation: an import's, by the image's size.
+  var listed: ((_ height: Int, _ width: Int) throws(ScrlError) -> SampleAnnotation)?
 
   init(path: String) throws(ScrlError) {
     writer = try DatasetWriter(path: path, libraryVersion: libraryVersion)
@@ -22,21 +24,28 @@ final class WriterHandle: Handle, @unchecked Sendable {
     jpeg bytes: UnsafeRawBufferPointer, _ annotation: UnsafePointer<scrl_annotation>?
   ) throws(ScrlError) {
     try codec.decode(bytes, into: &scratch)
+    let known = try self.annotation(annotation, height: scratch.height, width: scratch.width)
     try writer.add(
-      jpeg: bytes, width: scratch.width, height: scratch.height,
-      annotation: try sampleAnnotation(annotation))
+      jpeg: bytes, width: scratch.width, height: scratch.height, annotation: known)
   }
 
   func add(
     rgb pixels: UnsafePointer<UInt8>, height: Int, width: Int, rowStride: Int, quality: Int,
     _ annotation: UnsafePointer<scrl_annotation>?
   ) throws(ScrlError) {
-    let known = try sampleAnnotation(annotation)
+    let known = try self.annotation(annotation, height: height, width: width)
     let stream = try codec.encode(
       pixels, width: width, height: height, rowStride: rowStride, quality: quality)
     try withBytes(stream) { bytes throws(ScrlError) in
       try writer.add(jpeg: bytes, width: width, height: height, annotation: known)
     }
+  }
+
+  private func annotation(
+    _ pointer: UnsafePointer<scrl_annotation>?, height: Int, width: Int
+  ) throws(ScrlError) -> SampleAnnotation {
+    if pointer == nil, let listed { return try listed(height, width) }
+    return try sampleAnnotation(pointer)
   }
 
   func add(
@@ -77,10 +86,13 @@ private func sampleAnnotation(
     if let masks = value.masks, let counts = masks[index] {
       mask = try text(counts, "annotation: mask \(index)")
     }
+    let told = value.areas.map { $0[index] } ?? .nan
+    let area = told.isNaN ? nil : told
     boxes.append(
       AnnotatedBox(
         x0: corner[0], y0: corner[1], x1: corner[2], y1: corner[3],
-        label: value.box_labels.map { $0[index] } ?? -1, mask: mask))
+        label: value.box_labels.map { $0[index] } ?? -1, mask: mask, area: area,
+        flags: BoxFlags(rawValue: value.flags.map { $0[index] } ?? 0)))
   }
   return SampleAnnotation(label: value.label < 0 ? nil : value.label, boxes: boxes)
 }
@@ -177,6 +189,36 @@ public func scrl_writer_add_folder(
       try walk.run(folder)
       added?.pointee = walk.added
       skipped?.pointee = walk.skipped
+    }
+  }
+}
+
+@c @implementation
+public func scrl_writer_add_coco(
+  _ writer: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ path: UnsafePointer<CChar>?,
+  _ json: UnsafePointer<CChar>?, _ byte_count: Int,
+  _ options: UnsafePointer<scrl_coco_options>?, _ report: UnsafeMutablePointer<scrl_coco_report>?
+) -> scrl_status {
+  border { () throws(ScrlError) in
+    guard let folder else { throw ScrlError(.argument, "writer_add_coco: NULL folder") }
+    guard (path == nil) != (json == nil), byte_count >= 0 else {
+      throw ScrlError(
+        .argument, "writer_add_coco: expected either a path or the JSON text, one of them NULL")
+    }
+    let chosen = options == nil ? scrl_coco_options() : try readStruct(options, "writer_add_coco")
+    try checkStruct(report, "writer_add_coco")
+    try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
+      let bytes: [UInt8]
+      if let path {
+        bytes = try readFile(path)
+      } else {
+        bytes = Array(UnsafeRawBufferPointer(start: json, count: byte_count))
+      }
+      let source = path.map { String(cString: $0) } ?? "annotations"
+      let coco = try CocoAnnotations(json: bytes, source: source)
+      let work = CocoImport(handle, folder: folder, CocoGate(coco), chosen)
+      try work.run()
+      if report != nil { try writeStruct(work.report, to: report, "writer_add_coco") }
     }
   }
 }

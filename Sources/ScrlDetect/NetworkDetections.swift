@@ -51,7 +51,22 @@ extension DetectionNetwork {
     _ proposals: [PixelBox], image: Int, size: (height: Int, width: Int),
     _ pyramid: [Activation], _ pass: Pass
   ) throws(ScrlError) -> [Scored] {
-    guard !proposals.isEmpty else { return [] }
+    var found: [Scored] = []
+    for first in stride(from: 0, to: proposals.count, by: mostRegions) {
+      let some = proposals[first..<min(first + mostRegions, proposals.count)]
+      found += try candidates(Array(some), image: image, size: size, pyramid, pass)
+    }
+    let kept = suppressed(
+      found.map(\.box), scores: found.map(\.score), groups: found.map(\.label),
+      threshold: options.detectionNMS, engine.workers)
+    return kept.prefix(options.detectionsPerImage).map { found[$0] }
+  }
+
+  /// Each proposal as a box of every class that it may be.
+  private func candidates(
+    _ proposals: [PixelBox], image: Int, size: (height: Int, width: Int),
+    _ pyramid: [Activation], _ pass: Pass
+  ) throws(ScrlError) -> [Scored] {
     let pooled = try pool(proposals.map { (image, $0) }, options.boxCells, pyramid, pass)
     let (logits, deltas) = try boxHead.forward(pooled, pass)
     let (scores, moves) = (try logits.value(engine), try deltas.value(engine))
@@ -70,10 +85,7 @@ extension DetectionNetwork {
       }
     }
     withExtendedLifetime((scores, moves)) {}
-    let kept = suppressed(
-      found.map(\.box), scores: found.map(\.score), groups: found.map(\.label),
-      threshold: options.detectionNMS, engine.workers)
-    return kept.prefix(options.detectionsPerImage).map { found[$0] }
+    return found
   }
 
   /// (K,S,S): of each detection's own class; nil without a mask head.
@@ -81,14 +93,19 @@ extension DetectionNetwork {
     _ found: [Scored], image: Int, _ pyramid: [Activation], _ pass: Pass
   ) throws(ScrlError) -> [Float]? {
     guard let maskHead else { return nil }
-    guard !found.isEmpty else { return [] }
-    let pooled = try pool(found.map { (image, $0.box) }, options.maskCells, pyramid, pass)
-    let logits = try maskHead.forward(pooled, pass).plain(engine)
     let cells = options.maskSide * options.maskSide
-    return found.enumerated().flatMap { row, detection in
-      let first = (row * classes + detection.label) * cells
-      return logits.buffer[first..<first + cells].map { 1 / (1 + expf(-$0)) }
+    var masks: [Float] = []
+    for first in stride(from: 0, to: found.count, by: mostMasks) {
+      let some = found[first..<min(first + mostMasks, found.count)]
+      let pooled = try pool(some.map { (image, $0.box) }, options.maskCells, pyramid, pass)
+      let logits = try maskHead.forward(pooled, pass).plain(engine)
+      for (row, detection) in some.enumerated() {
+        let place = (row * classes + detection.label) * cells
+        masks += logits.buffer[place..<place + cells].map { 1 / (1 + expf(-$0)) }
+      }
+      withExtendedLifetime(logits) {}
     }
+    return masks
   }
 
   private func finished(
@@ -127,9 +144,11 @@ private struct Scored {
   let score: Float
 }
 
-/// Images per pass, and their pixels: what bounds the memory of the maps.
+// What bounds the memory of a pass: images, their pixels, regions of either head.
 private let mostImages = 16
 private let mostPixels = 1 << 20
+private let mostRegions = 1000
+private let mostMasks = 128
 
 private func softmax(_ logits: Slice<UnsafeMutableBufferPointer<Float>>) -> [Float] {
   let largest = logits.max() ?? 0

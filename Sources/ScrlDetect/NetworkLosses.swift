@@ -122,12 +122,11 @@ extension DetectionNetwork {
             + " of image \(image) · expected as many of each")
       }
       for (place, box) in target.boxes.enumerated() {
-        guard box.isFinite, box.isLarger(than: 0), (0..<classes).contains(target.labels[place])
-        else {
+        guard box.isNear(sizes[image]), (0..<classes).contains(target.labels[place]) else {
           throw ScrlError(
             .data,
             "detector: got box \(box) of class \(target.labels[place]) in image \(image) · "
-              + "expected a positive extent and a class below \(classes)")
+              + "expected a positive extent within \(sizes[image]) and a class below \(classes)")
         }
       }
       for case let mask? in target.masks
@@ -138,5 +137,14 @@ extension DetectionNetwork {
             + "\(sizes[image].height)×\(sizes[image].width)")
       }
     }
+  }
+}
+
+extension PixelBox {
+  /// Has an extent, and lies within the image but for a part no larger than it: what a box makes of
+  /// work is bounded by the image.
+  fileprivate func isNear(_ size: (height: Int, width: Int)) -> Bool {
+    let (h, w) = (Float(size.height), Float(size.width))
+    return isLarger(than: 0) && x0 >= -w && y0 >= -h && x1 <= 2 * w && y1 <= 2 * h
   }
 }

@@ -50,20 +50,9 @@ final class ContainerWriter {
   }
 
   init(path: String) throws(ScrlError) {
-    try checkPath(path)
+    let place = try checkedTarget(path)
     self.path = path
-    (folder, name) = splitPath(path)
-    guard !name.isEmpty, name != ".", name != ".." else {
-      throw ScrlError(.io, "create \(path): names a folder, expected a file")
-    }
-    var status = stat()
-    if stat(folder, &status) != 0 { throw ioError("create \(path): folder \(folder)") }
-    guard status.st_mode & S_IFMT == S_IFDIR else {
-      throw ScrlError(.io, "create \(path): \(folder) is not a folder")
-    }
-    if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-      throw ScrlError(.io, "create \(path): the name is taken, it \(fileKind(status.st_mode))")
-    }
+    (folder, name) = place
     spoolFile = try createTemporary(folder: folder, name: name, for: path)
     unlink(spoolFile.path)
   }
@@ -253,11 +242,29 @@ extension ContainerWriter {
   }
 }
 
+/// Folder and name of a file that can be made: the folder is there, the name is no other thing's.
+func checkedTarget(_ path: String) throws(ScrlError) -> (folder: String, name: String) {
+  try checkPath(path)
+  let (folder, name) = splitPath(path)
+  guard !name.isEmpty, name != ".", name != ".." else {
+    throw ScrlError(.io, "create \(path): names a folder, expected a file")
+  }
+  var status = stat()
+  if stat(folder, &status) != 0 { throw ioError("create \(path): folder \(folder)") }
+  guard status.st_mode & S_IFMT == S_IFDIR else {
+    throw ScrlError(.io, "create \(path): \(folder) is not a folder")
+  }
+  if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+    throw ScrlError(.io, "create \(path): the name is taken, it \(fileKind(status.st_mode))")
+  }
+  return (folder, name)
+}
+
 /// Values move in pieces of this size, so that memory stays small whatever the file's size.
 private let pieceByteCount = 8 << 20
 
 /// A file under a name that nobody else has: a crashed run's leftover is never waited for.
-private func createTemporary(folder: String, name: String, for path: String) throws(ScrlError)
+func createTemporary(folder: String, name: String, for path: String) throws(ScrlError)
   -> OpenFile
 {
   var generator = SystemRandomNumberGenerator()

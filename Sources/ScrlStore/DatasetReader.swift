@@ -9,6 +9,8 @@ package final class DatasetReader: Sendable {
   /// The path from the root, links resolved: where another process finds the file.
   package let absolutePath: String
   package let classes: [String]
+  /// COCO category ids of the classes, −1 where one has none; empty when the file has no such list.
+  package let classIDs: [Int32]
   /// Identity of the image content: the same samples in the same order, wherever the file lies.
   package let fingerprint: UInt64
 
@@ -18,6 +20,8 @@ package final class DatasetReader: Sendable {
   private let checksums: [UInt32]
   private let sizes: [UInt32]  // (n,2)
   private let labels: [Int32]?
+  private let imageIDs: [Int64]  // empty: none
+  private let names: FixedTexts?
   private let boxes: BoxIndex?
 
   package init(path: String) throws(ScrlError) {
@@ -32,8 +36,12 @@ package final class DatasetReader: Sendable {
     checksums = index.checksums
     sizes = index.sizes
     labels = try readLabels(container, count: index.checksums.count)
-    classes = try readClasses(container)
-    boxes = try BoxIndex(container, imageCount: index.checksums.count)
+    classes = try FixedTexts(container, "/classes")?.all ?? []
+    classIDs = try readIDs(container, "/class_ids", .int32, count: classes.count, Int32.self)
+    imageIDs = try readIDs(
+      container, "/images/id", .int64, count: index.checksums.count, Int64.self)
+    names = try FixedTexts(container, "/images/name", count: index.checksums.count)
+    boxes = try BoxIndex(container, index)
     fingerprint = index.fingerprint
   }
 
@@ -59,6 +67,17 @@ package final class DatasetReader: Sendable {
   package func label(of index: Int) -> Int32? {
     guard let label = labels?[index], label >= 0 else { return nil }
     return label
+  }
+
+  /// The image's COCO id.
+  package func imageID(of index: Int) -> Int64? {
+    imageIDs.isEmpty || imageIDs[index] < 0 ? nil : imageIDs[index]
+  }
+
+  /// The file name by which the image's annotations called it.
+  package func name(of index: Int) -> String? {
+    guard let name = names?[index], !name.isEmpty else { return nil }
+    return name
   }
 
   /// Classes that images can have: the names, or up to the largest label; 0 without any label.
@@ -90,8 +109,8 @@ package final class DatasetReader: Sendable {
   }
 }
 
-/// `/images/*`, read and checked.
-private struct ImageIndex {
+/// `/images/*` but ids and names, read and checked.
+struct ImageIndex {
   let blobOffset: Int
   let offsets: [UInt64]
   let checksums: [UInt32]
@@ -125,59 +144,6 @@ private struct ImageIndex {
   }
 }
 
-/// `/boxes/*` and `/masks/*`, read and checked.
-private struct BoxIndex: Sendable {
-  private let offsets: [UInt64]  // (n+1)
-  private let coordinates: [UInt32]  // (m,4) bit patterns
-  private let labels: [Int32]
-  private let maskOffsets: [UInt64]  // (m+1), or empty
-  private let maskCounts: [UInt8]
-
-  init?(_ container: ContainerReader, imageCount: Int) throws(ScrlError) {
-    guard container.structure.groups.contains("/boxes") else { return nil }
-    let offset = try container.dataset("/boxes/offset", .uint64, rank: 1)
-    let coordinate = try container.dataset("/boxes/coordinates", .float32, rank: 2)
-    let label = try container.dataset("/boxes/label", .int32, rank: 1)
-    let m = label.shape[0]
-    try expectShape(container, offset, [imageCount + 1])
-    try expectShape(container, coordinate, [m, 4])
-    offsets = try readOffsets(container, offset, end: m)
-    coordinates = try container.integers(coordinate, as: UInt32.self)
-    labels = try container.integers(label, as: Int32.self)
-    guard coordinates.allSatisfy({ Float(bitPattern: $0).isFinite }) else {
-      throw ScrlError(.format, "open \(container.path): /boxes/coordinates are not all finite")
-    }
-    guard container.structure.groups.contains("/masks") else {
-      (maskOffsets, maskCounts) = ([], [])
-      return
-    }
-    let maskOffset = try container.dataset("/masks/offset", .uint64, rank: 1)
-    let counts = try container.dataset("/masks/counts", .uint8, rank: 1)
-    try expectShape(container, maskOffset, [m + 1])
-    maskOffsets = try readOffsets(container, maskOffset, end: counts.byteCount)
-    maskCounts = try container.bytes(of: counts)
-    guard maskCounts.allSatisfy({ (48...111).contains($0) }) else {
-      throw ScrlError(
-        .format, "open \(container.path): /masks/counts is not COCO compressed run lengths")
-    }
-  }
-
-  func boxes(of image: Int) -> [AnnotatedBox] {
-    (Int(offsets[image])..<Int(offsets[image + 1])).map { box in
-      let corner = { (index: Int) in Float(bitPattern: coordinates[4 * box + index]) }
-      return AnnotatedBox(
-        x0: corner(0), y0: corner(1), x1: corner(2), y1: corner(3),
-        label: labels[box], mask: mask(of: box))
-    }
-  }
-
-  private func mask(of box: Int) -> String? {
-    guard !maskOffsets.isEmpty else { return nil }
-    let range = Int(maskOffsets[box])..<Int(maskOffsets[box + 1])
-    return range.isEmpty ? nil : String(decoding: maskCounts[range], as: UTF8.self)
-  }
-}
-
 private func readLabels(_ container: ContainerReader, count: Int) throws(ScrlError) -> [Int32]? {
   guard container.has("/labels") else { return nil }
   let dataset = try container.dataset("/labels", .int32, rank: 1)
@@ -190,22 +156,22 @@ private func readLabels(_ container: ContainerReader, count: Int) throws(ScrlErr
   return labels
 }
 
-private func readClasses(_ container: ContainerReader) throws(ScrlError) -> [String] {
-  guard container.has("/classes") else { return [] }
-  let dataset = try container.dataset("/classes", .text(byteCount: 1), rank: 1)
-  let bytes = try container.bytes(of: dataset)
-  let width = dataset.type.byteCount
-  var names: [String] = []
-  for index in 0..<dataset.shape[0] {
-    guard let name = textOfBytes(bytes[index * width..<(index + 1) * width]) else {
-      throw ScrlError(.format, "open \(container.path): /classes[\(index)] is not UTF-8")
-    }
-    names.append(name)
+/// Ids of 0 or more, −1 where there is none; empty when the dataset is not there.
+private func readIDs<ID: FixedWidthInteger & SignedInteger>(
+  _ container: ContainerReader, _ path: String, _ type: ElementType, count: Int, _: ID.Type
+) throws(ScrlError) -> [ID] {
+  guard container.has(path) else { return [] }
+  let dataset = try container.dataset(path, type, rank: 1)
+  try expectShape(container, dataset, [count])
+  let ids = try container.integers(dataset, as: ID.self)
+  if let bad = ids.firstIndex(where: { $0 < -1 }) {
+    throw ScrlError(
+      .format, "open \(container.path): \(path)[\(bad)] is \(ids[bad]), expected −1 or more")
   }
-  return names
+  return ids
 }
 
-private func expectShape(
+func expectShape(
   _ container: ContainerReader, _ dataset: StoredDataset, _ shape: [Int]
 ) throws(ScrlError) {
   guard dataset.shape == shape else {
@@ -216,7 +182,7 @@ private func expectShape(
 }
 
 /// Offsets that begin at 0, never fall, and end at `end`.
-private func readOffsets(
+func readOffsets(
   _ container: ContainerReader, _ dataset: StoredDataset, end: Int
 ) throws(ScrlError) -> [UInt64] {
   let offsets = try container.integers(dataset, as: UInt64.self)

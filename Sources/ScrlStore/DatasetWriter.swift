@@ -3,6 +3,7 @@
 
 import Glibc
 import ScrlBase
+import ScrlImage
 
 package final class DatasetWriter {
   package let path: String
@@ -14,6 +15,9 @@ package final class DatasetWriter {
   private var checksums: [UInt32] = []
   private var sizes: [UInt32] = []
   private var labels: [Int32] = []
+  private var imageIDs: [Int64] = []  // −1: none
+  private var names: [String] = []  // "": none
+  private var classIDs: [Int32] = []  // −1: none
   private var boxOffsets: [UInt64] = [0]
   private var boxes: [AnnotatedBox] = []
 
@@ -29,8 +33,25 @@ package final class DatasetWriter {
   package var count: Int { checksums.count }
 
   /// The class's number; a name already there keeps its own.
-  package func addClass(_ name: String) throws(ScrlError) -> Int32 {
-    if let known = classes.firstIndex(of: name) { return Int32(known) }
+  /// - Parameter id: its COCO category id; a class that has another one is refused.
+  package func addClass(_ name: String, id: Int32? = nil) throws(ScrlError) -> Int32 {
+    guard id ?? 0 >= 0 else {
+      throw ScrlError(.data, "add class: category id \(id ?? 0), expected 0 or more")
+    }
+    if let id, let owner = classIDs.firstIndex(of: id), classes[owner] != name {
+      throw ScrlError(
+        .data, "add class: category id \(id) of \"\(name)\" is that of \"\(classes[owner])\"")
+    }
+    if let known = classes.firstIndex(of: name) {
+      if let id {
+        guard classIDs[known] < 0 || classIDs[known] == id else {
+          throw ScrlError(
+            .data, "add class: \"\(name)\" has category id \(classIDs[known]), got \(id)")
+        }
+        classIDs[known] = id
+      }
+      return Int32(known)
+    }
     guard !name.isEmpty, name.utf8.count <= 4096, !name.utf8.contains(0) else {
       throw ScrlError(
         .argument, "add class: name of \(name.utf8.count) bytes, expected 1...4096 without NUL")
@@ -39,6 +60,7 @@ package final class DatasetWriter {
       throw ScrlError(.argument, "add class: more than \(1 << 20) classes")
     }
     classes.append(name)
+    classIDs.append(id ?? -1)
     return Int32(classes.count - 1)
   }
 
@@ -55,15 +77,32 @@ package final class DatasetWriter {
       throw ScrlError(
         .data, "add sample: image of \(width)×\(height) pixels, expected sides in \(sides)")
     }
-    if let label = annotation.label { try check(label: label) }
-    for box in annotation.boxes { try check(box) }
+    try check(annotation, height: height, width: width)
     let range = try container.spool(jpeg)
     offsets.append(UInt64(range.upperBound))
     checksums.append(CRC32C.of(jpeg))
     sizes += [UInt32(height), UInt32(width)]
     labels.append(annotation.label ?? -1)
+    imageIDs.append(annotation.imageID ?? -1)
+    names.append(annotation.name ?? "")
     boxes += annotation.boxes
     boxOffsets.append(UInt64(boxes.count))
+  }
+
+  private func check(
+    _ annotation: SampleAnnotation, height: Int, width: Int
+  ) throws(ScrlError) {
+    if let label = annotation.label { try check(label: label) }
+    if let id = annotation.imageID, id < 0 {
+      throw ScrlError(.data, "add sample: image id \(id), expected 0 or more")
+    }
+    if let name = annotation.name?.utf8,
+      name.contains(0) || name.count > DatasetFormat.longestName
+    {
+      let wanted = "at most \(DatasetFormat.longestName) without NUL"
+      throw ScrlError(.data, "add sample: name of \(name.count) bytes, expected \(wanted)")
+    }
+    for box in annotation.boxes { try check(box, height: height, width: width) }
   }
 
   private func check(label: Int32) throws(ScrlError) {
@@ -73,14 +112,22 @@ package final class DatasetWriter {
     }
   }
 
-  private func check(_ box: AnnotatedBox) throws(ScrlError) {
-    try check(label: box.label)
+  private func check(_ box: AnnotatedBox, height: Int, width: Int) throws(ScrlError) {
+    if box.label != -1 { try check(label: box.label) }
     let corners = [box.x0, box.y0, box.x1, box.y1]
     guard corners.allSatisfy(\.isFinite), box.x0 < box.x1, box.y0 < box.y1 else {
       throw ScrlError(.data, "add sample: box \(corners), expected finite x0 < x1 and y0 < y1")
     }
-    guard box.mask.map({ $0.utf8.allSatisfy { (48...111).contains($0) } }) ?? true else {
-      throw ScrlError(.data, "add sample: mask is not COCO compressed run lengths")
+    guard box.area.map({ $0.isFinite && $0 >= 0 }) ?? true else {
+      throw ScrlError(.data, "add sample: area \(box.area ?? 0), expected finite and 0 or more")
+    }
+    guard box.flags.isSubset(of: .known) else {
+      let wanted = "those of \(BoxFlags.known.rawValue)"
+      throw ScrlError(
+        .data, "add sample: flags \(box.flags.rawValue) of a box, expected \(wanted)")
+    }
+    if let mask = box.mask {
+      _ = try RunLengths(compressed: mask, height: height, width: width)
     }
   }
 
@@ -106,19 +153,30 @@ package final class DatasetWriter {
     if labels.contains(where: { $0 >= 0 }) {
       try container.add("/labels", .int32, shape: [count], bytes: littleEndianBytes(labels))
     }
-    if !classes.isEmpty { try addClasses(to: container) }
+    if imageIDs.contains(where: { $0 >= 0 }) {
+      try container.add("/images/id", .int64, shape: [count], bytes: littleEndianBytes(imageIDs))
+    }
+    if names.contains(where: { !$0.isEmpty }) { try add(names, as: "/images/name", to: container) }
+    if !classes.isEmpty { try add(classes, as: "/classes", to: container) }
+    if classIDs.contains(where: { $0 >= 0 }) {
+      try container.add(
+        "/class_ids", .int32, shape: [classIDs.count], bytes: littleEndianBytes(classIDs))
+    }
     if !boxes.isEmpty { try addBoxes(to: container) }
     try container.finish()
   }
 
-  private func addClasses(to container: ContainerWriter) throws(ScrlError) {
-    let width = classes.map(\.utf8.count).max() ?? 1
+  private func add(
+    _ texts: [String], as path: String, to container: ContainerWriter
+  ) throws(ScrlError) {
+    let width = texts.map(\.utf8.count).max() ?? 1
     var bytes: [UInt8] = []
-    for name in classes {
-      bytes += Array(name.utf8)
-      bytes += [UInt8](repeating: 0, count: width - name.utf8.count)
+    bytes.reserveCapacity(width * texts.count)
+    for text in texts {
+      bytes += Array(text.utf8)
+      bytes += [UInt8](repeating: 0, count: width - text.utf8.count)
     }
-    try container.add("/classes", .text(byteCount: width), shape: [classes.count], bytes: bytes)
+    try container.add(path, .text(byteCount: width), shape: [texts.count], bytes: bytes)
   }
 
   private func addBoxes(to container: ContainerWriter) throws(ScrlError) {
@@ -130,6 +188,14 @@ package final class DatasetWriter {
       "/boxes/coordinates", .float32, shape: [m, 4], bytes: littleEndianBytes(coordinates))
     try container.add(
       "/boxes/label", .int32, shape: [m], bytes: littleEndianBytes(boxes.map(\.label)))
+    if boxes.contains(where: { $0.area != nil }) {
+      try container.add(
+        "/boxes/area", .float32, shape: [m],
+        bytes: littleEndianBytes(boxes.map { $0.area ?? .nan }))
+    }
+    if boxes.contains(where: { !$0.flags.isEmpty }) {
+      try container.add("/boxes/flags", .uint8, shape: [m], bytes: boxes.map(\.flags.rawValue))
+    }
     guard boxes.contains(where: { $0.mask != nil }) else { return }
     var counts: [UInt8] = []
     var maskOffsets: [UInt64] = [0]

@@ -18,7 +18,9 @@ CASE(pixels_boxes_masks_and_classes_come_back) {
   const int32_t labels[2] = {1, 0};
   /* 100 zeros, 200 ones, 900 zeros: 30 × 40 cells in COCO's letters. */
   const char *masks[2] = {"T3X6Tl0", NULL};
-  scrl_annotation annotation = {sizeof annotation, 1, 2, boxes, labels, masks};
+  const float areas[2] = {77.5F, strtof("nan", NULL)};
+  const uint8_t flags[2] = {SCRL_BOX_CROWD, SCRL_BOX_DIFFICULT};
+  scrl_annotation annotation = {sizeof annotation, 1, 2, boxes, labels, masks, areas, flags};
   scrl_writer *writer = NULL;
   int32_t id = -7;
   size_t count = 0;
@@ -72,6 +74,23 @@ CASE(pixels_boxes_masks_and_classes_come_back) {
   CHECK(classes == 2);
   OK(scrl_dataset_class_name(dataset, 1, &name));
   CHECK(name && strcmp(name, "dog") == 0);
+
+  uint8_t found_flags[2] = {9, 9};
+  float found_areas[2];
+  int64_t image_id = 5;
+  int32_t class_id = 5;
+  OK(scrl_dataset_box_flags(dataset, 0, NULL, 0, &boxes_found));
+  CHECK(boxes_found == 2);
+  OK(scrl_dataset_box_flags(dataset, 0, found_flags, 2, NULL));
+  CHECK(found_flags[0] == SCRL_BOX_CROWD && found_flags[1] == SCRL_BOX_DIFFICULT);
+  OK(scrl_dataset_box_areas(dataset, 0, found_areas, 2, NULL));
+  CHECK(found_areas[0] == 77.5F && found_areas[1] == 34 * 24); /* no mask: the box's */
+  OK(scrl_dataset_image_id(dataset, 0, &image_id));
+  CHECK(image_id == -1);
+  OK(scrl_dataset_class_id(dataset, 1, &class_id));
+  CHECK(class_id == -1);
+  OK(scrl_dataset_name(dataset, 0, mask, sizeof mask, &length));
+  CHECK(length == 0 && mask[0] == 0);
 
   size_t bytes = 0;
   OK(scrl_dataset_read_jpeg(dataset, 0, NULL, 0, &bytes));
@@ -164,11 +183,24 @@ CASE(unusable_input_is_refused_and_not_counted) {
   ANSWERS(SCRL_E_DATA, scrl_writer_add_file(writer, in_scratch("mixed/truncated.jpg"), NULL));
   ANSWERS(SCRL_E_IO, scrl_writer_add_file(writer, in_scratch("no such file.jpg"), NULL));
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-    scrl_annotation annotation = {sizeof annotation, -1, 1, bad[i], NULL, NULL};
+    scrl_annotation annotation = {
+        .struct_size = sizeof annotation, .label = -1, .box_count = 1, .boxes = bad[i]};
     ANSWERS(SCRL_E_DATA, scrl_writer_add_rgb(writer, ramp, HEIGHT, WIDTH, 0, 0, &annotation));
   }
-  scrl_annotation no_boxes = {sizeof no_boxes, -1, 1, NULL, NULL, NULL};
-  scrl_annotation no_size = {0, -1, 0, NULL, NULL, NULL};
+  const float sound[4] = {0, 0, 10, 10}, areas[1] = {-1};
+  const uint8_t flags[1] = {4};
+  const char *masks[1] = {"T3X6Tl0"}; /* of 30 × 40 pixels */
+  scrl_annotation bad_area = {
+      .struct_size = sizeof bad_area, .label = -1, .box_count = 1, .boxes = sound, .areas = areas};
+  scrl_annotation bad_flags = {
+      .struct_size = sizeof bad_flags, .label = -1, .box_count = 1, .boxes = sound, .flags = flags};
+  scrl_annotation bad_mask = {
+      .struct_size = sizeof bad_mask, .label = -1, .box_count = 1, .boxes = sound, .masks = masks};
+  ANSWERS(SCRL_E_DATA, scrl_writer_add_rgb(writer, ramp, HEIGHT, WIDTH, 0, 0, &bad_area));
+  ANSWERS(SCRL_E_DATA, scrl_writer_add_rgb(writer, ramp, HEIGHT, WIDTH, 0, 0, &bad_flags));
+  ANSWERS(SCRL_E_DATA, scrl_writer_add_rgb(writer, ramp, HEIGHT, WIDTH / 2, WIDTH * 3, 0, &bad_mask));
+  scrl_annotation no_boxes = {.struct_size = sizeof no_boxes, .label = -1, .box_count = 1};
+  scrl_annotation no_size = {.label = -1};
   ANSWERS(SCRL_E_ARGUMENT, scrl_writer_add_rgb(writer, ramp, HEIGHT, WIDTH, 0, 0, &no_boxes));
   ANSWERS(SCRL_E_ARGUMENT, scrl_writer_add_rgb(writer, ramp, HEIGHT, WIDTH, 0, 0, &no_size));
   ANSWERS(SCRL_E_ARGUMENT, scrl_writer_add_rgb(writer, ramp, 0, WIDTH, 0, 0, NULL));
@@ -291,6 +323,25 @@ CASE(null_and_out_of_range_are_argument_errors) {
   ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_boxes(dataset, 0, NULL, NULL, 1, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_mask(NULL, 0, 0, text, 4, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_mask(dataset, 0, 0, text, 4, NULL));
+  int64_t wide = 77;
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_box_flags(NULL, 0, pixel, 3, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_box_flags(dataset, 12, pixel, 3, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_box_flags(dataset, 0, NULL, 3, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_box_areas(NULL, 0, boxes, 4, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_box_areas(dataset, 12, boxes, 4, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_box_areas(dataset, 0, NULL, 4, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_image_id(NULL, 0, &wide));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_image_id(dataset, 0, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_image_id(dataset, 12, &wide));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_name(NULL, 0, text, 4, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_name(dataset, 12, text, 4, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_class_id(NULL, 0, &label));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_class_id(dataset, 0, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_class_id(dataset, 2, &label));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_write_coco(NULL, in_scratch("null.json")));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_write_coco(dataset, NULL));
+  ANSWERS(SCRL_E_IO, scrl_dataset_write_coco(dataset, in_scratch("no folder/null.json")));
+  CHECK(wide == 77 && !exists(in_scratch("null.json")));
   ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_class_count(NULL, &a));
   ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_class_count(dataset, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_dataset_class_name(NULL, 0, &name));

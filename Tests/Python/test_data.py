@@ -1,5 +1,6 @@
 """Config, pack, Dataset, views."""
 
+import json
 import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -175,7 +176,7 @@ def test_pack_failures_leave_nothing(tmp_path):
 
 
 def test_an_exception_in_the_walk_arrives(tmp_path, monkeypatch):
-    from scrl import dataset
+    from scrl import packing
 
     (tmp_path / "in").mkdir()
     picture().save(tmp_path / "in" / "x.png")
@@ -183,7 +184,7 @@ def test_an_exception_in_the_walk_arrives(tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(dataset, "_rgb", interrupted)
+    monkeypatch.setattr(packing, "_rgb", interrupted)
     with pytest.raises(KeyboardInterrupt):
         scrl.pack(tmp_path / "in", tmp_path / "d.h5", progress=False)
     assert not (tmp_path / "d.h5").exists()
@@ -206,16 +207,23 @@ def test_dataset_behaves_as_a_sequence(data):
 
 
 def test_boxes_and_masks_are_those_of_the_annotations(data, scenes):
-    from scrl import coco
-
-    names, pictures = coco.read(scenes / "annotations.json")
+    tree = json.loads((scenes / "annotations.json").read_text("utf-8"))
+    categories = sorted(tree["categories"], key=lambda each: each["id"])
     with scrl.Dataset(data) as ds:
-        assert ds.classes == names
-        for index, expected in enumerate(pictures):
+        assert ds.classes == [each["name"] for each in categories]
+        assert ds.class_ids.tolist() == [each["id"] for each in categories]
+        for index, image in enumerate(tree["images"]):
+            found = [each for each in tree["annotations"] if each["image_id"] == image["id"]]
             assert ds.boxes(index).dtype == np.float32
-            np.testing.assert_array_equal(ds.boxes(index), expected.boxes)
-            np.testing.assert_array_equal(ds.box_labels(index), expected.labels)
-            assert [ds.mask(index, k) for k in range(len(expected.masks))] == expected.masks
+            corners = [[x, y, x + w, y + h] for x, y, w, h in (each["bbox"] for each in found)]
+            np.testing.assert_array_equal(ds.boxes(index), corners)
+            labels = [ds.class_ids[label] for label in ds.box_labels(index)]
+            assert labels == [each["category_id"] for each in found]
+            masks = [ds.mask(index, k) for k in range(len(found))]
+            assert masks == [each["segmentation"]["counts"] for each in found]
+            assert ds.areas(index).tolist() == [each["area"] for each in found]
+            assert ds.image_id(index) == image["id"] and ds.name(index) == image["file_name"]
+            assert not ds.crowd(index).any() and not ds.difficult(index).any()
 
 
 def test_files_that_are_no_dataset(tmp_path):

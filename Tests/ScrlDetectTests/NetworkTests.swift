@@ -207,6 +207,10 @@ struct NetworkTests {
     expectRefused("60×52", ImageTargets(boxes: [box], labels: [0], masks: [good.masks[0]]), .data)
     let flat = PixelBox(x0: 1, y0: 1, x1: 1, y1: 9)
     expectRefused("positive extent", ImageTargets(boxes: [flat], labels: [0]), .data)
+    let far = PixelBox(x0: 1, y0: 1, x1: 300, y1: 9)
+    expectRefused("within", ImageTargets(boxes: [far], labels: [0]), .data)
+    let nowhere = PixelBox(x0: .nan, y0: 1, x1: 3, y1: 9)
+    expectRefused("within", ImageTargets(boxes: [nowhere], labels: [0]), .data)
     let odd = try Tensor(zeros: [1, 3, 40, 64])
     #expect(throws: ScrlError.self) {
       _ = try network.detect(odd, sizes: [(40, 64)], original: [(40, 64)])

@@ -36,6 +36,8 @@ struct DatasetTests {
       #expect(reader.size(of: index) == (10 + index, 20 + index))
       #expect(reader.label(of: index) == sampleAnnotation(index).label)
       #expect(reader.boxes(of: index) == sampleAnnotation(index).boxes)
+      #expect(reader.imageID(of: index) == sampleAnnotation(index).imageID)
+      #expect(reader.name(of: index) == sampleAnnotation(index).name)
     }
     for index in [-1, count] {
       let error = #expect(throws: ScrlError.self) { try reader.readJPEG(index, into: &bytes) }
@@ -55,6 +57,7 @@ struct DatasetTests {
     let reader = try DatasetReader(path: scratch("d.h5"))
     #expect(!reader.hasLabels && !reader.hasBoxes && reader.classes.isEmpty)
     #expect(reader.label(of: 0) == nil && reader.boxes(of: 0).isEmpty)
+    #expect(reader.imageID(of: 0) == nil && reader.name(of: 0) == nil && reader.classIDs.isEmpty)
   }
 
   @Test("The fingerprint names the images, not the file or its labels")
@@ -169,7 +172,21 @@ struct DatasetTests {
     refused(1, box(.nan))
     refused(1, box(.infinity))
     refused(1, box(2, 7))
+    refused(1, box(2, -2))
     refused(1, box(2, 0, "not rle\n"))
+    refused(3, box(2, 0, "11"))  // 2 of 3 pixels
+    refused(3, box(2, 0, "31"))  // 4 of 3 pixels
+    let marks: [(Float?, BoxFlags)] = [
+      (-1, []), (.infinity, []), (.nan, []), (1, BoxFlags(rawValue: 4)),
+    ]
+    for (area, flags) in marks {
+      let box = AnnotatedBox(
+        x0: 0, y0: 0, x1: 1, y1: 1, label: 0, area: area, flags: flags)
+      refused(1, SampleAnnotation(boxes: [box]))
+    }
+    refused(1, SampleAnnotation(imageID: -1))
+    refused(1, SampleAnnotation(name: "a\0b"))
+    refused(1, SampleAnnotation(name: String(repeating: "x", count: 4097)))
     #expect(writer.count == 0)
     #expect(try writer.addClass("b") == 1)
     #expect(try writer.addClass("a") == 0)
@@ -177,6 +194,35 @@ struct DatasetTests {
     try add(0, to: writer)
     try writer.finish()
     #expect(try DatasetReader(path: scratch("d.h5")).classes == ["a", "b"])
+  }
+
+  @Test("Category ids belong to one class each")
+  func categoryIDs() throws {
+    let scratch = try Scratch()
+    let writer = try DatasetWriter(path: scratch("d.h5"), classes: ["a", "b"], libraryVersion: "t")
+    #expect(try writer.addClass("b", id: 18) == 1)
+    #expect(try writer.addClass("b", id: 18) == 1)
+    #expect(try writer.addClass("c", id: 3) == 2)
+    for (name, id) in [("b", 19), ("d", 18), ("d", -1)] as [(String, Int32)] {
+      let error = #expect(throws: ScrlError.self) { _ = try writer.addClass(name, id: id) }
+      #expect(error?.code == .data)
+    }
+    try writer.finish()
+    let reader = try DatasetReader(path: scratch("d.h5"))
+    #expect(reader.classes == ["a", "b", "c"] && reader.classIDs == [-1, 18, 3])
+  }
+
+  @Test("A box needs no class")
+  func withoutClass() throws {
+    let scratch = try Scratch()
+    let writer = try DatasetWriter(path: scratch("d.h5"), classes: ["a"], libraryVersion: "t")
+    let boxes = [AnnotatedBox(x0: 0, y0: 0, x1: 1, y1: 1, label: -1)]
+    try [UInt8(1)].withUnsafeBytes {
+      try writer.add(
+        jpeg: $0, width: 2, height: 2, annotation: SampleAnnotation(boxes: boxes))
+    }
+    try writer.finish()
+    #expect(try DatasetReader(path: scratch("d.h5")).boxes(of: 0) == boxes)
   }
 }
 

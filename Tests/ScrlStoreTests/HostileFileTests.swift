@@ -55,10 +55,13 @@ struct HostileFileTests {
     let dataset = try scratch.bytes("d.h5")
     let checkpoint = try scratch.bytes("c.h5")
     for step in 0..<150 {
-      try scratch.write("d.h5", Array(dataset.prefix(dataset.count * step / 150)))
-      #expect(failure(readAllOfDataset(scratch("d.h5")))?.code == .format)
-      try scratch.write("c.h5", Array(checkpoint.prefix(checkpoint.count * step / 150)))
-      #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.code == .format)
+      let (one, two) = (dataset.count * step / 150, checkpoint.count * step / 150)
+      try scratch.write("d.h5", Array(dataset.prefix(one)))
+      let wanted: ScrlError.Code? = one == end(dataset) ? nil : .format  // only the seal is gone
+      #expect(failure(readAllOfDataset(scratch("d.h5")))?.code == wanted)
+      try scratch.write("c.h5", Array(checkpoint.prefix(two)))
+      let other: ScrlError.Code? = two == end(checkpoint) ? nil : .format
+      #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.code == other)
     }
   }
 
@@ -88,15 +91,18 @@ struct HostileFileTests {
     let scratch = try Scratch()
     try writeCheckpoint(scratch("c.h5"))
     let whole = try scratch.bytes("c.h5")
-    // The superblock's end-of-file address.
-    let end = whole.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 28, as: UInt64.self) }
-    #expect(end < whole.count)
-    try scratch.write("c.h5", Array(whole.prefix(Int(end))))
+    #expect(end(whole) < whole.count)
+    try scratch.write("c.h5", Array(whole.prefix(end(whole))))
     #expect(failure(readAllOfCheckpoint(scratch("c.h5"))) == nil)
     for cut in [1, 16, 32] {
       try scratch.write("c.h5", Array(whole.dropLast(cut)))
       #expect(failure(readAllOfCheckpoint(scratch("c.h5")))?.message.contains("seal") == true)
     }
+  }
+
+  /// The superblock's end-of-file address: there HDF5's part ends and the seal begins.
+  private func end(_ bytes: [UInt8]) -> Int {
+    Int(bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 28, as: UInt64.self) })
   }
 
   private func damaged(
@@ -149,6 +155,23 @@ struct HostileFileTests {
     try build(scratch("bad.h5")) { try add(parts.filter { !$0.value.isMissing }, to: $0) }
     let error = try #require(failure(readAllOfDataset(scratch("bad.h5"))))
     #expect(error.code == .format)
+  }
+
+  @Test("A foreign file's boxes without a finite area are not exported")
+  func export() throws {
+    let scratch = try Scratch()
+    let far = Float.greatestFiniteMagnitude
+    for corners in [[1, 0, 0, 1], [0, 1, 1, 1], [-far, -far, far, far]] as [[Float]] {
+      var parts = soundParts
+      parts["/boxes/coordinates"] = .floats(corners, [1, 4])
+      for name in ["/masks/offset", "/masks/counts", "/boxes/area"] { parts[name] = nil }
+      try build(scratch("d.h5")) { try add(parts, to: $0) }
+      let reader = try DatasetReader(path: scratch("d.h5"))
+      let error = #expect(throws: ScrlError.self) {
+        try writeCoco(reader, to: scratch("a.json"), libraryVersion: "t")
+      }
+      #expect(error?.code == .data && scratch.names == ["d.h5"])
+    }
   }
 
   @Test(
@@ -213,6 +236,8 @@ private struct Part {
 
   static func u64(_ values: [UInt64]) -> Part { numbers(.uint64, values) }
 
+  static func text(_ letters: String) -> Part { numbers(.uint8, Array(letters.utf8)) }
+
   static func floats(_ values: [Float], _ shape: [Int]) -> Part {
     Part(type: .float32, shape: shape, bytes: littleEndianBytes(values))
   }
@@ -235,7 +260,13 @@ private let soundParts: [String: Part] = [
   "/boxes/coordinates": .floats([0, 0, 1, 1], [1, 4]),
   "/boxes/label": .numbers(.int32, [0] as [Int32]),
   "/masks/offset": .u64([0, 2]),
-  "/masks/counts": .numbers(.uint8, [48, 49] as [UInt8]),
+  "/masks/counts": .text("48"),  // 4 zeros and 8 ones: 3 × 4 pixels
+  "/boxes/area": .floats([8], [1]),
+  "/boxes/flags": .numbers(.uint8, [3] as [UInt8]),
+  "/images/id": .numbers(.int64, [7, -1] as [Int64]),
+  "/images/name": Part(type: .text(byteCount: 2), shape: [2], bytes: [65, 0, 66, 67]),
+  "/classes": Part(type: .text(byteCount: 1), shape: [1], bytes: [65]),
+  "/class_ids": .numbers(.int32, [18] as [Int32]),
 ]
 
 private let badParts: [String: [String: Part]] = [
@@ -274,6 +305,32 @@ private let badParts: [String: [String: Part]] = [
   "box coordinates not finite": ["/boxes/coordinates": .floats([0, 0, .nan, 1], [1, 4])],
   "mask offsets too few": ["/masks/offset": .u64([0])],
   "mask offsets past the end": ["/masks/offset": .u64([0, 3])],
+  "box label below none": ["/boxes/label": .numbers(.int32, [-2] as [Int32])],
+  "box areas too few": ["/boxes/area": .floats([], [0])],
+  "box areas too many": ["/boxes/area": .floats([1, 2], [2])],
+  "box area negative": ["/boxes/area": .floats([-1], [1])],
+  "box area infinite": ["/boxes/area": .floats([.infinity], [1])],
+  "box areas whole numbers": ["/boxes/area": .numbers(.int32, [1] as [Int32])],
+  "box flags too few": ["/boxes/flags": .numbers(.uint8, [] as [UInt8])],
+  "box flags unknown": ["/boxes/flags": .numbers(.uint8, [4] as [UInt8])],
+  "box flags of 4 bytes": ["/boxes/flags": .numbers(.int32, [1] as [Int32])],
+  "image ids too few": ["/images/id": .numbers(.int64, [7] as [Int64])],
+  "image id below none": ["/images/id": .numbers(.int64, [7, -2] as [Int64])],
+  "image ids short": ["/images/id": .numbers(.int32, [7, 8] as [Int32])],
+  "names too few": ["/images/name": Part(type: .text(byteCount: 1), shape: [1], bytes: [65])],
+  "names not UTF-8": [
+    "/images/name": Part(type: .text(byteCount: 1), shape: [2], bytes: [65, 0xFF])
+  ],
+  "names numbers": ["/images/name": .numbers(.uint8, [65, 66] as [UInt8])],
+  "names scalar": ["/images/name": Part(type: .text(byteCount: 2), shape: [], bytes: [65, 66])],
+  "class ids too many": ["/class_ids": .numbers(.int32, [1, 2] as [Int32])],
+  "class ids without classes": ["/classes": .missing],
+  "class id below none": ["/class_ids": .numbers(.int32, [-2] as [Int32])],
+  "class ids long": ["/class_ids": .numbers(.int64, [1] as [Int64])],
+  "mask of fewer pixels": ["/masks/counts": .text("47")],
+  "mask of more pixels": ["/masks/counts": .text("49")],
+  "mask ends in a number": ["/masks/counts": .text("4h")],
+  "mask of negative runs": ["/masks/counts": .text("4O")],
   "mask counts not RLE": ["/masks/counts": .numbers(.uint8, [10, 200] as [UInt8])],
 ]
 

@@ -2,6 +2,7 @@
 
 import Foundation
 import ScrlBase
+import ScrlImage
 
 @testable import ScrlStore
 
@@ -36,12 +37,26 @@ func sampleBytes(_ index: Int) -> [UInt8] {
 }
 
 func sampleAnnotation(_ index: Int) -> SampleAnnotation {
-  let boxes = (0..<index % 3).map { box in
-    AnnotatedBox(
-      x0: Float(box), y0: 1.5, x1: Float(box) + 8.25, y1: 9, label: Int32(box),
-      mask: box == 0 ? "PPYo\(index)" : nil)
+  var boxes: [AnnotatedBox] = []
+  for number in 0..<index % 3 {
+    var box = AnnotatedBox(
+      x0: Float(number), y0: 1.5, x1: Float(number) + 8.25, y1: 9, label: Int32(number))
+    if number == 0 { box.mask = sampleMask(index)?.compressed }
+    if number == 1 { box.area = 7.25 }
+    if index % 2 == 1 { box.flags = number == 0 ? .crowd : .difficult }
+    boxes.append(box)
   }
-  return SampleAnnotation(label: index % 4 == 3 ? nil : Int32(index % 2), boxes: boxes)
+  return SampleAnnotation(
+    label: index % 4 == 3 ? nil : Int32(index % 2), boxes: boxes,
+    imageID: index % 3 == 0 ? nil : Int64(index) << 33,
+    name: index % 3 == 2 ? nil : "Ordner/\(index) ☃.jpg")
+}
+
+/// A mask of the size of sample `index`.
+func sampleMask(_ index: Int) -> RunLengths? {
+  let (height, width) = (10 + index, 20 + index)
+  return try? RunLengths(
+    uncompressed: [5 + index, 9, height * width - 14 - index], height: height, width: width)
 }
 
 func writeDataset(_ path: String, count: Int = 7) throws {

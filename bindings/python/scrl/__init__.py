@@ -14,10 +14,10 @@ Every failure of the library is a scrl.Error.
 
 from typing import Any, Dict
 
-from . import evaluate, ops
+from . import annotations, coco, evaluate, ops
 from .checkpoints import Weights
 from .config import Config, Key, describe, presets
-from .dataset import Dataset, PackReport, pack, prepare
+from .dataset import Dataset, prepare
 from .errors import (
     ArgumentError, CancelledError, ConfigError, DataError, DivergedError, Error, ForkedError,
     FormatError, InternalError, OutOfMemoryError, ShapeError, StateError, StorageError,
@@ -25,6 +25,7 @@ from .errors import (
 )
 from .loading import load_weights
 from .model import Model
+from .packing import AnnotationIssue, PackReport, pack
 from .trainer import StepReport, Trainer
 from .views import ViewPair, views
 
@@ -51,9 +52,10 @@ def set_log(sink: Any) -> None:
 
 
 __all__ = [
-    "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError", "Dataset",
-    "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key", "Model",
-    "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport", "StorageError",
-    "Trainer", "UnsupportedError", "ViewPair", "Weights", "build_info", "describe", "evaluate",
-    "load_weights", "ops", "pack", "prepare", "presets", "set_log", "views",
+    "AnnotationIssue", "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError",
+    "Dataset", "DivergedError", "Error", "ForkedError", "FormatError", "InternalError", "Key",
+    "Model", "OutOfMemoryError", "PackReport", "ShapeError", "StateError", "StepReport",
+    "StorageError", "Trainer", "UnsupportedError", "ViewPair", "Weights", "annotations",
+    "build_info", "coco", "describe", "evaluate", "load_weights", "ops", "pack", "prepare",
+    "presets", "set_log", "views",
 ]

@@ -75,7 +75,8 @@ class scrl_config_key(_Sized):
 class scrl_annotation(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("label", c_int32), ("box_count", c_size_t), ("boxes", floats),
-        ("box_labels", ints), ("masks", POINTER(c_char_p)),
+        ("box_labels", ints), ("masks", POINTER(c_char_p)), ("areas", floats),
+        ("flags", bytes_),
     ]
 
 
@@ -134,6 +135,31 @@ class scrl_folder_options(_Sized):
     ]
 
 
+class scrl_coco_issue(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("entry", c_int32), ("action", c_int32), ("id", c_int64),
+        ("file", c_char_p), ("reason", c_char_p),
+    ]
+
+
+scrl_coco_fn = CFUNCTYPE(c_int32, POINTER(scrl_coco_issue), c_void_p)
+
+
+class scrl_coco_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("refuse", c_int32), ("issue", scrl_coco_fn),
+        ("unreadable", scrl_skip_fn), ("progress", scrl_walk_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_coco_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("images", c_size_t), ("skipped_images", c_size_t),
+        ("annotations", c_size_t), ("skipped_annotations", c_size_t),
+        ("clipped_annotations", c_size_t), ("skipped_categories", c_size_t),
+    ]
+
+
 class scrl_linear_options(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("epochs", c_int32), ("warmup_epochs", c_int32),
@@ -150,6 +176,29 @@ class scrl_linear_report(_Sized):
         ("train_accuracy", c_double), ("loss", c_double), ("train_images", c_uint64),
         ("test_images", c_uint64), ("left_out", c_uint64), ("unseen", c_uint64),
         ("batch", c_uint64), ("base_lr", c_double), ("seconds", c_double),
+    ]
+
+
+# COCO metrics
+scrl_text_fn = CFUNCTYPE(None, c_char_p, c_size_t, c_void_p)
+
+
+class scrl_coco_metrics_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("leave_out", c_int32), ("curves", c_int32),
+        ("threads", c_int32), ("details", scrl_text_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_coco_metrics(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("categories", c_int32), ("ap", c_double), ("ap50", c_double),
+        ("ap75", c_double), ("ap_small", c_double), ("ap_medium", c_double),
+        ("ap_large", c_double), ("ar1", c_double), ("ar10", c_double), ("ar100", c_double),
+        ("ar_small", c_double), ("ar_medium", c_double), ("ar_large", c_double),
+        ("images", c_uint64), ("objects", c_uint64), ("crowds", c_uint64),
+        ("detections", c_uint64), ("left_out_truths", c_uint64),
+        ("left_out_detections", c_uint64),
     ]
 
 
@@ -199,6 +248,9 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
         status, [writer_p, bytes_, c_size_t, c_size_t, c_size_t, c_int32, annotation_p]),
     "scrl_writer_add_folder": (
         status, [writer_p, c_char_p, POINTER(scrl_folder_options), size_p, size_p]),
+    "scrl_writer_add_coco": (
+        status, [writer_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(scrl_coco_options),
+                 POINTER(scrl_coco_report)]),
     "scrl_writer_count": (status, [writer_p, size_p]),
     "scrl_writer_finish": (status, [writer_p]),
     "scrl_writer_free": (None, [writer_p]),
@@ -211,8 +263,14 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_dataset_label": (status, [dataset_p, c_size_t, ints]),
     "scrl_dataset_boxes": (status, [dataset_p, c_size_t, floats, ints, c_size_t, size_p]),
     "scrl_dataset_mask": (status, [dataset_p, c_size_t, c_size_t, buffer, c_size_t, size_p]),
+    "scrl_dataset_box_flags": (status, [dataset_p, c_size_t, bytes_, c_size_t, size_p]),
+    "scrl_dataset_box_areas": (status, [dataset_p, c_size_t, floats, c_size_t, size_p]),
+    "scrl_dataset_image_id": (status, [dataset_p, c_size_t, POINTER(c_int64)]),
+    "scrl_dataset_name": (status, [dataset_p, c_size_t, buffer, c_size_t, size_p]),
     "scrl_dataset_class_count": (status, [dataset_p, size_p]),
     "scrl_dataset_class_name": (status, [dataset_p, c_size_t, POINTER(c_char_p)]),
+    "scrl_dataset_class_id": (status, [dataset_p, c_size_t, ints]),
+    "scrl_dataset_write_coco": (status, [dataset_p, c_char_p]),
     "scrl_dataset_free": (None, [dataset_p]),
     # views
     "scrl_views_make": (
@@ -263,6 +321,10 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
         status, [model_p, dataset_p, dataset_p, linear_options_p, linear_report_p]),
     "scrl_evaluate_linear_on": (
         status, [tensor_p, ints, tensor_p, ints, linear_options_p, linear_report_p]),
+    # COCO metrics
+    "scrl_coco_evaluate": (
+        status, [c_char_p, c_size_t, c_char_p, c_size_t, c_int32,
+                 POINTER(scrl_coco_metrics_options), POINTER(scrl_coco_metrics)]),
     # bench
     "scrl_bench_flops": (status, [config_p, doubles, doubles]),
     "scrl_bench_gemm": (status, [config_p, doubles]),

@@ -15,7 +15,8 @@ import numpy as np
 from . import probe
 from .bench import peak_bytes
 from .config import Config
-from .dataset import Dataset, _annotation, _Writer
+from .dataset import Dataset
+from .packing import _Writer
 from .errors import DataError
 from .views import views
 
@@ -50,11 +51,11 @@ def make_photos(out: Path, count: int = MADE, seed: int = 1) -> None:
         try:
             from PIL import Image
         except ImportError:
-            writer.add_rgb(pixels, _annotation())
+            writer.add_rgb(pixels)
             continue
         file = out.with_name(f"{number}.jpg")
         Image.fromarray(pixels).save(file, quality=90)
-        writer.add_file(file, _annotation())
+        writer.add_file(file)
         file.unlink()
     writer.finish()
 

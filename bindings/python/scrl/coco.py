@@ -1,17 +1,20 @@
-"""COCO annotations, as far as made scenes need them: compressed RLE, and boxes + masks of a file.
+"""COCO's run lengths: masks as lists of runs and as compressed text.
 
 Compressed RLE: run lengths of 0, 1, 0, … in column-major order; from the third on as differences to
 the run two before; 5 bits a character, bit 6 says that more follow, 48 is added (pycocotools' maskApi).
 """
 
-import json
-import os
-from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List
 
 import numpy as np
 
+from .coco_metrics import FIGURES, ClassMetrics, CocoMetrics, LeftOut, evaluate
 from .errors import FormatError
+
+__all__ = [
+    "FIGURES", "ClassMetrics", "CocoMetrics", "LeftOut", "decode_mask", "encode_mask", "evaluate",
+    "rle_compress", "rle_counts", "rle_decompress",
+]
 
 
 def rle_counts(mask: np.ndarray) -> List[int]:
@@ -73,49 +76,3 @@ def decode_mask(rle: Dict[str, Any]) -> np.ndarray:
     if flat.size != height * width:
         raise FormatError(f"RLE: {flat.size} pixels, expected {height}×{width}")
     return flat.reshape((height, width), order="F")
-
-
-class Picture(NamedTuple):
-    """One annotated image: its file, boxes (n,4) x0, y0, x1, y1, classes (n) and masks (RLE text)."""
-
-    file: str
-    boxes: np.ndarray
-    labels: np.ndarray
-    masks: List[Optional[str]]
-
-
-def _mask_text(segmentation: Any) -> Optional[str]:
-    if not isinstance(segmentation, dict):
-        return None  # polygons come with the full import
-    counts = segmentation.get("counts")
-    return counts if isinstance(counts, str) else rle_compress(counts or [])
-
-
-def read(path: "os.PathLike[str] | str") -> Tuple[List[str], Iterator[Picture]]:
-    """The class names and the pictures of a COCO annotation file.
-
-    Classes are numbered from 0 in the order of category ids. Crowd regions are left out, and so are
-    polygon masks (their boxes stay). Raises FormatError, OSError.
-    """
-    try:
-        tree = json.loads(Path(os.fsdecode(path)).read_text("utf-8"))
-        categories = sorted(tree["categories"], key=lambda each: each["id"])
-        number = {each["id"]: place for place, each in enumerate(categories)}
-        names = [str(each["name"]) for each in categories]
-        grouped: Dict[Any, List[Dict[str, Any]]] = {image["id"]: [] for image in tree["images"]}
-        for each in tree["annotations"]:
-            if not each.get("iscrowd"):
-                grouped[each["image_id"]].append(each)
-        pictures = [
-            Picture(
-                str(image["file_name"]),
-                np.array([[x, y, x + w, y + h] for x, y, w, h in
-                          (each["bbox"] for each in found)], np.float32).reshape(-1, 4),
-                np.array([number[each["category_id"]] for each in found], np.int32),
-                [_mask_text(each.get("segmentation")) for each in found])
-            for image, found in ((image, grouped[image["id"]]) for image in tree["images"])
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise FormatError(
-            f"annotations: {os.fsdecode(path)} is not a COCO file: {error!r}") from None
-    return names, iter(pictures)

@@ -1,227 +1,18 @@
-"""Datasets: pack() makes one HDF5 file of a folder of images, Dataset reads it.
-
-JPEG streams go in as they are. What the library cannot use by itself is opened with Pillow (PNG,
-BMP, TIFF, WebP, …) and stored as JPEG quality 95: first frame, alpha composited on white, 16 bits
-scaled to 8. EXIF orientation is not applied, neither for JPEG nor for the rest: pixels are as stored.
-"""
+"""Dataset: reads the HDF5 file that pack() made; prepare() makes a picture ready for a model."""
 
 import ctypes
 import os
-import stat
-from ctypes import byref, c_char_p, c_int32, c_size_t
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from ctypes import byref, c_char_p, c_int32, c_int64, c_size_t
+from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy as np
 
-from . import _ffi, coco, progress as bars
+from . import _ffi
 from ._ffi import PathLike, lib
-from .errors import ArgumentError, DataError, StorageError
+from .errors import ArgumentError
 
-Skipped = Tuple[str, str]
+CROWD, DIFFICULT = 1, 2  # SCRL_BOX_…
 
-
-class PackReport(NamedTuple):
-    """What pack() did: images added, and (path, reason) of what could not be used."""
-
-    added: int
-    skipped: List[Skipped]
-
-
-# ------------------------------------------------------------------ writing
-
-def _annotation(label: int = -1, picture: Optional[coco.Picture] = None) -> Any:
-    """A scrl_annotation; what it points to lives in its `keep`."""
-    note = _ffi.scrl_annotation(label=label)
-    if picture is not None and len(picture.boxes):
-        boxes = np.ascontiguousarray(picture.boxes, np.float32)
-        labels = np.ascontiguousarray(picture.labels, np.int32)
-        masks = (c_char_p * len(boxes))(
-            *(None if mask is None else mask.encode("ascii") for mask in picture.masks))
-        note.box_count = len(boxes)
-        note.boxes = _ffi.float_pointer(boxes)
-        note.box_labels = labels.ctypes.data_as(_ffi.ints)
-        note.masks = ctypes.cast(masks, ctypes.POINTER(c_char_p))
-        note.keep = (boxes, labels, masks)
-    return note
-
-
-class _Writer(_ffi.Handle):
-    """scrl_writer; the file appears at finish()."""
-
-    def __init__(self, path: PathLike) -> None:
-        pointer = _ffi.writer_p()
-        _ffi.check(lib.scrl_writer_new(_ffi.path_bytes(path), byref(pointer)))
-        self._own(pointer, lib.scrl_writer_free)
-
-    def add_class(self, name: str) -> int:
-        number = c_int32()
-        _ffi.check(lib.scrl_writer_add_class(
-            self._handle, _ffi.text_bytes(name, "class"), byref(number)))
-        return number.value
-
-    def add_file(self, path: PathLike, note: Any) -> None:
-        _ffi.check(lib.scrl_writer_add_file(
-            self._handle, _ffi.path_bytes(path), byref(note)))
-
-    def add_rgb(self, pixels: np.ndarray, note: Any) -> None:
-        height, width, _ = pixels.shape
-        _ffi.check(lib.scrl_writer_add_rgb(
-            self._handle, pixels.ctypes.data_as(_ffi.bytes_), height, width, 0, 0, byref(note)))
-
-    def finish(self) -> None:
-        _ffi.check(lib.scrl_writer_finish(self._handle))
-
-
-def _rgb(path: bytes, reason: str) -> np.ndarray:
-    """(H,W,3) uint8 of a picture that is no JPEG; DataError says why it cannot be had."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise DataError(reason)
-        with open(path, "rb") as file:
-            if file.read(2) == b"\xff\xd8":
-                raise DataError(reason)  # a JPEG that the library has refused
-            file.seek(0)
-            with Image.open(file) as image:
-                if image.mode == "F":
-                    raise DataError("pixels are floating point, their range is unknown")
-                if image.mode.startswith("I"):
-                    values = np.asarray(image)
-                    if image.mode.startswith("I;16") or values.max(initial=0) > 255:
-                        values = np.clip(values, 0, 65535) // 257
-                    gray = np.clip(values, 0, 255).astype(np.uint8)
-                    return np.ascontiguousarray(np.repeat(gray[:, :, None], 3, axis=2))
-                if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-                    front = image.convert("RGBA")
-                    back = Image.new("RGBA", front.size, (255, 255, 255, 255))
-                    image = Image.alpha_composite(back, front)
-                return np.ascontiguousarray(image.convert("RGB"))
-    except DataError:
-        raise
-    except UnidentifiedImageError:
-        raise DataError(reason) from None
-    except MemoryError:
-        raise DataError("too large to decode") from None
-    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
-        raise DataError(f"cannot be decoded: {_one_line(error)}") from None
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _add_any(writer: _Writer, path: bytes, note: Any, skipped: List[Skipped]) -> int:
-    """Adds a file of any kind; 1 when it is in, 0 when it went to `skipped`."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise DataError("not a regular file")
-        try:
-            writer.add_file(path, note)
-        except (DataError, StorageError) as error:
-            writer.add_rgb(_rgb(path, _one_line(error)), note)
-        return 1
-    except (DataError, OSError) as error:
-        if isinstance(error, StorageError) and os.access(path, os.R_OK):
-            raise  # the file is fine: it is the disk that refuses
-        skipped.append((os.fsdecode(path), _one_line(error)))
-        return 0
-
-
-def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
-                bar: Callable[[int, int], None], skipped: List[Skipped]) -> None:
-    """Walks a folder in the library; its callbacks keep every exception for after the call."""
-    failure: List[BaseException] = []
-
-    def on_skip(path: bytes, reason: bytes, label: int, _user: Any) -> int:
-        try:
-            text = (reason or b"").decode("utf-8", "replace")
-            try:
-                pixels = _rgb(path, text)
-                writer.add_rgb(pixels, _annotation(label))
-                return 1
-            except DataError as error:
-                skipped.append((os.fsdecode(path), _one_line(error)))
-                return 0
-        except BaseException as error:
-            failure.append(error)
-            return -1
-
-    def on_progress(added: int, seen: int, total: int, _user: Any) -> int:
-        try:
-            bar(seen, total)
-            return 0
-        except BaseException as error:
-            failure.append(error)
-            return 1
-
-    options = _ffi.scrl_folder_options(
-        labels_from_folders=int(from_folders), skipped=_ffi.scrl_skip_fn(on_skip),
-        progress=_ffi.scrl_walk_fn(on_progress))
-    code = lib.scrl_writer_add_folder(
-        writer._handle, _ffi.path_bytes(folder), byref(options), None, None)
-    if failure:
-        raise failure[0]
-    _ffi.check(code)
-
-
-def _add_annotated(writer: _Writer, folder: PathLike, annotations: PathLike,
-                   bar: Callable[[int, int], None], skipped: List[Skipped]) -> None:
-    """Adds the pictures that a COCO file lists, with their boxes, in its order."""
-    names, pictures = coco.read(os.fsdecode(annotations))
-    for name in names:
-        writer.add_class(name)
-    root = os.fsencode(folder)
-    listed = list(pictures)
-    for seen, picture in enumerate(listed, 1):
-        path = os.path.join(root, os.fsencode(picture.file))
-        if not os.path.exists(path):
-            path = os.path.join(root, b"images", os.fsencode(picture.file))
-        _add_any(writer, path, _annotation(-1, picture), skipped)
-        bar(seen, len(listed))
-
-
-def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
-         labels: Optional[str] = None, progress: bool = True,
-         annotations: Optional[PathLike] = None) -> PackReport:
-    """Packs images into one dataset file; bad files are reported, never fatal.
-
-    source       a folder (walked in the byte order of its paths) or a list of files.
-    out          the HDF5 file; an older one is replaced when all is written.
-    labels       "folders": the first folder below the root names an image's class; None: no labels.
-    progress     a bar with rate and time left, on a terminal.
-    annotations  a COCO file whose pictures, boxes and masks are packed; paths relative to `source`.
-
-    Raises StorageError (folder, disk), ArgumentError, StateError when no image could be used.
-    """
-    if labels not in (None, "folders"):
-        raise ArgumentError(f"pack: labels is {labels!r}, expected 'folders' or None")
-    if labels and annotations is not None:
-        raise ArgumentError("pack: labels='folders' and annotations exclude each other")
-    skipped: List[Skipped] = []
-    is_list = not isinstance(source, (str, bytes, os.PathLike))
-    if is_list and (labels or annotations is not None):
-        raise ArgumentError("pack: labels and annotations need a folder as source")
-    with _Writer(out) as writer, bars.counter("packing", "images", progress) as bar:
-        if is_list:
-            files = [_ffi.path_bytes(each) for each in source]
-            for seen, each in enumerate(files, 1):
-                _add_any(writer, each, _annotation(), skipped)
-                bar(seen, len(files))
-        elif annotations is not None:
-            _add_annotated(writer, source, annotations, bar, skipped)
-        else:
-            _add_folder(writer, source, labels == "folders", bar, skipped)
-        added = _ffi.read_size(lib.scrl_writer_count, writer._handle)
-        if not added:
-            why = f"; first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
-            raise DataError(
-                f"pack: no image to pack ({len(skipped)} files could not be used{why})")
-        writer.finish()
-    return PackReport(added, skipped)
-
-
-# ------------------------------------------------------------------ reading
 
 class Dataset(_ffi.Handle):
     """A dataset file: len(ds), ds[i] (H,W,3) uint8, ds.labels, ds.boxes(i), iteration.
@@ -317,6 +108,62 @@ class Dataset(_ffi.Handle):
             lambda room, capacity, length: lib.scrl_dataset_mask(
                 self._handle, place, box, room, capacity, length))
         return text or None
+
+    def _flags(self, index: int) -> np.ndarray:
+        place = self._index(index)
+        flags = np.zeros(len(self._boxes(place)[1]), np.uint8)
+        if flags.size:
+            _ffi.check(lib.scrl_dataset_box_flags(
+                self._handle, place, flags.ctypes.data_as(_ffi.bytes_), flags.size, None))
+        return flags
+
+    def crowd(self, index: int) -> np.ndarray:
+        """(n) bool: boxes that hold many things (COCO's iscrowd); no targets for training."""
+        return self._flags(index) & CROWD > 0
+
+    def difficult(self, index: int) -> np.ndarray:
+        """(n) bool: boxes whose thing is hard to recognise (Pascal VOC's difficult)."""
+        return self._flags(index) & DIFFICULT > 0
+
+    def areas(self, index: int) -> np.ndarray:
+        """(n) float32 areas in pixels: as annotated, else the mask's, else the box's."""
+        place = self._index(index)
+        areas = np.zeros(len(self._boxes(place)[1]), np.float32)
+        if areas.size:
+            _ffi.check(lib.scrl_dataset_box_areas(
+                self._handle, place, _ffi.float_pointer(areas), areas.size, None))
+        return areas
+
+    def image_id(self, index: int) -> Optional[int]:
+        """The COCO id of an image; None without one."""
+        number = c_int64()
+        _ffi.check(lib.scrl_dataset_image_id(self._handle, self._index(index), byref(number)))
+        return None if number.value < 0 else number.value
+
+    def name(self, index: int) -> Optional[str]:
+        """The file name by which its annotations called an image; None without one."""
+        place = self._index(index)
+        text = _ffi.read_text(
+            lambda room, capacity, length: lib.scrl_dataset_name(
+                self._handle, place, room, capacity, length))
+        return text or None
+
+    @property
+    def class_ids(self) -> Optional[np.ndarray]:
+        """(c) int32 COCO category ids by class number, −1: none; None when no class has one."""
+        ids = np.empty(_ffi.read_size(lib.scrl_dataset_class_count, self._handle), np.int32)
+        number = c_int32()
+        for place in range(len(ids)):
+            _ffi.check(lib.scrl_dataset_class_id(self._handle, place, byref(number)))
+            ids[place] = number.value
+        return ids if (ids >= 0).any() else None
+
+    def write_coco(self, path: PathLike) -> None:
+        """Writes the boxes as a COCO annotation file; see scrl.annotations.to_coco() for images too.
+
+        Raises StorageError, DataError for a box without a class.
+        """
+        _ffi.check(lib.scrl_dataset_write_coco(self._handle, _ffi.path_bytes(path)))
 
     @property
     def classes(self) -> List[str]:

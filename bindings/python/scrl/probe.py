@@ -44,7 +44,7 @@ def split(count: int, limit: int, seed: int = 0) -> np.ndarray:
 
 def region_vectors(model: Model, dataset: Dataset, images: np.ndarray, batch: int = 16
                    ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vectors (K,F) of the labelled boxes, their classes (K), and their images (K)."""
+    """Vectors (K,F) of the labelled boxes that are no crowds, their classes (K), and their images (K)."""
     groups: Dict[Tuple[int, int], List[int]] = {}
     for index in images.tolist():
         groups.setdefault(dataset.size(index), []).append(index)
@@ -56,7 +56,8 @@ def region_vectors(model: Model, dataset: Dataset, images: np.ndarray, batch: in
             boxes = []
             for place, index in enumerate(part):
                 corners, labels = dataset.boxes(index), dataset.box_labels(index)
-                for corner, label in zip(corners[labels >= 0], labels[labels >= 0]):
+                single = (labels >= 0) & ~dataset.crowd(index)  # a crowd is no one thing
+                for corner, label in zip(corners[single], labels[single]):
                     boxes.append([place, *corner.tolist()])
                     classes.append(int(label))
                     owners.append(index)

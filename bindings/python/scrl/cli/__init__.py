@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import judge, look, make, measure, train
+from . import coco, export, judge, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
          "No pictures at hand? `scrl synth --out scenes/` makes some.",
 )
 bench = typer.Typer(no_args_is_help=True, help="Compares with a reference, then measures, on this machine.")
+exports = typer.Typer(no_args_is_help=True, help="Writes what a dataset holds in other programs' forms.")
 evaluations = typer.Typer(no_args_is_help=True, help="Judges a backbone on labelled data.")
 
 app.command("synth")(make.synth)
@@ -40,7 +41,12 @@ bench.command("features")(measure.features)
 bench.command("kernels")(measure.kernels)
 app.add_typer(bench, name="bench")
 evaluations.command("linear")(judge.linear)
+evaluations.command("coco")(coco.coco)
 app.add_typer(evaluations, name="eval")
+exports.command("coco")(export.coco)
+exports.command("voc")(export.voc)
+exports.command("cityscapes")(export.cityscapes)
+app.add_typer(exports, name="export")
 
 
 def _version(wanted: bool) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Optional
+from typing import Any, List, Optional, Tuple
 
 import typer
 
@@ -44,6 +44,20 @@ def synth(
         say(f"{count} pictures in {out}, {count / seconds:.0f} a second; labels in {target}")
 
 
+def _annotations(folder: str, path: Optional[str], voc: bool, cityscapes: bool,
+                 split: Optional[str], on_bad: str) -> Tuple[Any, List[Tuple[str, str]]]:
+    """What pack() takes as annotations, and the annotation files that could not be read."""
+    if not (voc or cityscapes):
+        return path, []
+    from ..annotations import from_cityscapes, from_voc
+
+    unusable: List[Tuple[str, str]] = []
+    told = None if on_bad == "refuse" else unusable
+    if voc:
+        return from_voc(folder, split, told), unusable
+    return from_cityscapes(folder, split or "train", told), unusable
+
+
 def pack(
     folder: str = typer.Argument(..., help="Folder of pictures, walked with its subfolders."),
     out: str = typer.Option(..., "--out", help="Dataset file to write (HDF5)."),
@@ -51,6 +65,14 @@ def pack(
         None, "--labels", help="folders: the first folder below DIR names a picture's class."),
     annotations: Optional[str] = typer.Option(
         None, "--annotations", help="COCO file: packs its pictures with boxes and masks."),
+    voc: bool = typer.Option(
+        False, "--voc", help="DIR is a Pascal VOC folder: packs its pictures with boxes and masks."),
+    cityscapes: bool = typer.Option(
+        False, "--cityscapes", help="DIR is a Cityscapes folder: the same."),
+    split: Optional[str] = typer.Option(
+        None, "--split", help="Part of a VOC or Cityscapes folder, such as train or val."),
+    on_bad: str = typer.Option(
+        "skip", "--on-bad", help="Annotations that cannot be used: skip (and list), or refuse."),
     json_lines: bool = typer.Option(False, "--json", help="Machine-readable output."),
 ) -> None:
     """Packs a folder of pictures into one dataset file. Bad files are listed, never fatal.
@@ -62,26 +84,40 @@ def pack(
     `scrl pack photos/ --out d.h5 --labels folders`
 
     `scrl pack scenes/ --out d.h5 --annotations scenes/annotations.json`
+
+    `scrl pack VOC2012/ --out voc.h5 --voc --split train`
     """
-    from ..dataset import pack as pack_files
+    from ..packing import pack as pack_files
 
     if labels not in (None, "folders"):
         raise Failure(f"--labels is {labels!r}, expected folders", 2)
-    if labels and annotations:
-        raise Failure("--labels and --annotations exclude each other", 2)
+    if [bool(labels), annotations is not None, voc, cityscapes].count(True) > 1:
+        raise Failure("--labels, --annotations, --voc and --cityscapes exclude each other", 2)
+    if split is not None and not (voc or cityscapes):
+        raise Failure("--split needs --voc or --cityscapes", 2)
+    if on_bad not in ("skip", "refuse"):
+        raise Failure(f"--on-bad is {on_bad!r}, expected skip or refuse", 2)
     collect_notes()
     start = time.perf_counter()
-    report = pack_files(folder, out, labels, progress=not json_lines, annotations=annotations)
+    notes, unusable = _annotations(folder, annotations, voc, cityscapes, split, on_bad)
+    report = pack_files(
+        folder, out, labels, progress=not json_lines, annotations=notes, on_bad=on_bad)
+    skipped = unusable + list(report.skipped)
     seconds = time.perf_counter() - start
     if json_lines:
-        for path, reason in report.skipped:
+        for path, reason in skipped:
             emit(event="skipped", path=path, reason=reason)
-        emit(event="packed", added=report.added, skipped=len(report.skipped), out=out,
-             bytes=os.path.getsize(out), seconds=seconds)
+        for issue in report.issues:
+            emit(event="issue", **issue._asdict())
+        emit(event="packed", added=report.added, skipped=len(skipped), issues=len(report.issues),
+             out=out, bytes=os.path.getsize(out), seconds=seconds)
         return
-    for path, reason in report.skipped[:50]:
-        say(f"skipped {path}: {reason}")
-    if len(report.skipped) > 50:
-        say(f"skipped {len(report.skipped) - 50} more (all of them with --json)")
+    lines = [f"skipped {path}: {reason}" for path, reason in skipped]
+    lines += [f"{each.action} {each.entry}{'' if each.id is None else f' {each.id}'}"
+              f"{f' of {each.file}' if each.file else ''}: {each.reason}" for each in report.issues]
+    for line in lines[:50]:
+        say(line)
+    if len(lines) > 50:
+        say(f"{len(lines) - 50} more (all of them with --json)")
     say(f"{report.added} images, {os.path.getsize(out) / 1e6:.1f} MB in {out}; "
-        f"{len(report.skipped)} skipped; {report.added / seconds:.0f} images/s")
+        f"{len(skipped)} skipped; {report.added / seconds:.0f} images/s")

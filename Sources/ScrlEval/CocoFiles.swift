@@ -1,0 +1,282 @@
+// COCO's metrics of two files: annotations and a results list. What cannot be used is refused, or
+// left out and listed: entries that are not well formed, repeat an id, name unknown images or
+// classes, have numbers that are not finite, lack what the kind needs, or have masks that are none.
+// As in pycocotools the first result decides what the areas of detections are: with a bbox those of
+// the boxes (also for segm, and a result without a mask then has its box as mask), else the masks'.
+
+import ScrlBase
+import ScrlImage
+import ScrlStore
+
+package struct CocoLeftOut: Sendable, Equatable {
+  package let list: String  // "images", "categories", "annotations" or "detections"
+  package let name: String  // "annotation 7", "detection 3 of the list"
+  package let reason: String
+
+  package var text: String { "\(name): \(reason)" }
+}
+
+package struct CocoComparison: Sendable {
+  package struct Category: Sendable {
+    package let id: Int64
+    package let name: String
+    package var objects = 0  // without crowds
+    package var crowds = 0
+    package var detections = 0
+  }
+
+  package let kind: CocoKind
+  package let images: Int
+  package internal(set) var categories: [Category]
+  package let metrics: CocoMetrics
+  package let leftOut: [CocoLeftOut]
+  package let notes: [String]
+}
+
+/// - Parameters:
+///   - leavesOut: entries that cannot be used are listed; otherwise the first is an error.
+///   - workers: do not change the result.
+/// - Throws: `.data` naming the entry.
+package func evaluateCoco(
+  truth: CocoAnnotations, results: CocoResults, kind: CocoKind, leavesOut: Bool,
+  workers: Workers = Workers()
+) throws(ScrlError) -> CocoComparison {
+  var desk = CocoDesk(truth, kind, leavesOut: leavesOut)
+  let objects = try desk.objects(truth, workers)
+  let detections = try desk.detections(results, workers)
+  let metrics = try evaluateCoco(
+    groundTruth: objects, detections: detections, kind: kind, categories: desk.categories.count,
+    workers: workers)
+  var categories = desk.categories.map { CocoComparison.Category(id: $0.id, name: $0.name) }
+  for object in objects {
+    if object.isCrowd {
+      categories[object.category].crowds += 1
+    } else {
+      categories[object.category].objects += 1
+    }
+  }
+  for detection in detections { categories[detection.category].detections += 1 }
+  return CocoComparison(
+    kind: kind, images: desk.imageCount, categories: categories, metrics: metrics,
+    leftOut: desk.leftOut, notes: desk.notes)
+}
+
+/// Turns entries into objects and detections, and keeps what did not pass.
+private struct CocoDesk {
+  let kind: CocoKind
+  private let leavesOut: Bool
+  private(set) var categories: [CocoAnnotations.Category] = []  // by id
+  private(set) var leftOut: [CocoLeftOut] = []
+  private(set) var notes: [String] = []
+  private var failure: ScrlError?
+  private var rankOfImage: [Int64: Int] = [:]
+  private var sizes: [CocoAnnotations.Size?] = []
+  private var placeOfCategory: [Int64: Int] = [:]
+
+  var imageCount: Int { sizes.count }
+
+  init(_ truth: CocoAnnotations, _ kind: CocoKind, leavesOut: Bool) {
+    self.kind = kind
+    self.leavesOut = leavesOut
+    for problem in truth.problems {
+      let name = problem.id.map { "\($0)" } ?? "\(problem.place) of the list"
+      let list = problem.entry == .category ? "categories" : problem.entry.rawValue + "s"
+      reject(list, "\(problem.entry.rawValue) \(name)", problem.reason)
+    }
+    // Ties between images go by id, whatever the file's order.
+    for image in truth.images.sorted(by: { $0.id < $1.id }) {
+      if rankOfImage[image.id] == nil {
+        rankOfImage[image.id] = sizes.count
+        sizes.append(image.size)
+      } else {
+        reject("images", "image \(image.id)", "a second image of this id")
+      }
+    }
+    for category in truth.categories.sorted(by: { $0.id < $1.id }) {
+      if placeOfCategory[category.id] == nil {
+        placeOfCategory[category.id] = categories.count
+        categories.append(category)
+      } else {
+        reject("categories", "category \(category.id)", "a second category of this id")
+      }
+    }
+  }
+
+  private mutating func reject(_ list: String, _ name: String, _ reason: String) {
+    let entry = CocoLeftOut(list: list, name: name, reason: reason)
+    leftOut.append(entry)
+    if !leavesOut, failure == nil { failure = ScrlError(.data, "coco: \(entry.text)") }
+  }
+
+  mutating func objects(
+    _ truth: CocoAnnotations, _ workers: Workers
+  ) throws(ScrlError) -> [CocoObject] {
+    let found = truth.annotations
+    let kind = kind
+    let masks = drawn(found.count, workers) { [sizes, rankOfImage] place throws(ScrlError) in
+      let annotation = found[place]
+      guard kind == .segm || annotation.area == nil,
+        let rank = rankOfImage[annotation.imageID]
+      else { return nil }
+      return try mask(of: annotation.segmentation, size: sizes[rank])
+    }
+    var ids: Set<Int64> = []
+    var withoutArea = 0
+    var objects: [CocoObject] = []
+    for (place, annotation) in found.enumerated() {
+      var reason = refusal(annotation.imageID, annotation.categoryID)
+      if !ids.insert(annotation.id).inserted { reason = "a second annotation of this id" }
+      let box = CocoBox(annotation.box)
+      if !box.isFinite { reason = reason ?? "bbox is \(box.text), expected finite numbers" }
+      if let area = annotation.area, !area.isFinite {
+        reason = reason ?? "area is \(area), expected a finite number"
+      }
+      var drawing: RunLengths?
+      switch masks[place] {
+      case .success(let mask): drawing = mask
+      case .failure(let error): reason = reason ?? error.message
+      }
+      if kind == .segm, drawing == nil { reason = reason ?? "has no segmentation" }
+      guard reason == nil, let image = rankOfImage[annotation.imageID],
+        let category = placeOfCategory[annotation.categoryID]
+      else {
+        reject("annotations", "annotation \(annotation.id)", reason ?? "")
+        continue
+      }
+      if annotation.area == nil { withoutArea += 1 }
+      objects.append(
+        CocoObject(
+          image: image, category: category, box: box, area: annotation.area,
+          isCrowd: annotation.isCrowd, mask: drawing, isCounted: annotation.id != 0))
+    }
+    if withoutArea > 0 {
+      notes.append(
+        "\(withoutArea) annotations have no area: that of their mask is used, or of their box")
+    }
+    if objects.contains(where: { !$0.isCounted && !$0.isCrowd }) {
+      notes.append(
+        "annotation 0: pycocotools never counts the id 0 as found, and so it is here · number "
+          + "annotations from 1")
+    }
+    if let failure { throw failure }
+    return objects
+  }
+
+  mutating func detections(
+    _ results: CocoResults, _ workers: Workers
+  ) throws(ScrlError) -> [CocoDetection] {
+    for problem in results.problems {
+      reject("detections", "detection \(problem.place) of the list", problem.reason)
+    }
+    let found = results.entries
+    let haveBoxes = found.first?.box != nil
+    let kind = kind
+    let masks = drawn(found.count, workers) { [sizes, rankOfImage] place throws(ScrlError) in
+      let entry = found[place]
+      // A box alone needs no drawing.
+      guard kind == .segm || !haveBoxes, let rank = rankOfImage[entry.imageID] else { return nil }
+      if let mask = try mask(of: entry.segmentation, size: sizes[rank]) { return mask }
+      guard haveBoxes, let box = entry.box else { return nil }
+      return try mask(of: .polygons([CocoBox(box).outline]), size: sizes[rank])
+    }
+    var detections: [CocoDetection] = []
+    for (place, entry) in found.enumerated() {
+      var reason = refusal(entry.imageID, entry.categoryID)
+      var drawing: RunLengths?
+      switch masks[place] {
+      case .success(let mask): drawing = mask
+      case .failure(let error): reason = reason ?? error.message
+      }
+      if haveBoxes, entry.box == nil {
+        reason = reason ?? "has no bbox, expected one as in the first result"
+      }
+      if !haveBoxes, drawing == nil { reason = reason ?? "has neither bbox nor segmentation" }
+      let box = entry.box.map { CocoBox($0) } ?? drawing.map { CocoBox(bounds: $0.bounds) }
+      if let box, !box.isFinite {
+        reason = reason ?? "bbox is \(box.text), expected finite numbers"
+      }
+      guard reason == nil, let box, let image = rankOfImage[entry.imageID],
+        let category = placeOfCategory[entry.categoryID]
+      else {
+        reject("detections", "detection \(entry.place) of the list", reason ?? "has no box")
+        continue
+      }
+      detections.append(
+        CocoDetection(
+          image: image, category: category, box: box, score: entry.score,
+          area: haveBoxes ? box.area : nil, mask: drawing))
+    }
+    if let failure { throw failure }
+    return detections
+  }
+
+  private func refusal(_ image: Int64, _ category: Int64) -> String? {
+    if rankOfImage[image] == nil { return "image_id \(image) is no image of the ground truth" }
+    if placeOfCategory[category] == nil {
+      return "category_id \(category) is no category of the ground truth"
+    }
+    return nil
+  }
+}
+
+/// The masks of many entries, drawn side by side.
+private func drawn(
+  _ count: Int, _ workers: Workers, _ draw: (Int) throws(ScrlError) -> RunLengths?
+) -> [Result<RunLengths?, ScrlError>] {
+  var masks = [Result<RunLengths?, ScrlError>](repeating: .success(nil), count: count)
+  masks.withUnsafeMutableBufferPointer { buffer in
+    let buffer = buffer
+    workers.ranges(count, grain: 64) { range in
+      for place in range {
+        do throws(ScrlError) {
+          buffer[place] = .success(try draw(place))
+        } catch {
+          buffer[place] = .failure(error)
+        }
+      }
+    }
+  }
+  return masks
+}
+
+private func mask(
+  of segmentation: CocoAnnotations.Segmentation, size: CocoAnnotations.Size?
+) throws(ScrlError) -> RunLengths? {
+  func check(_ told: CocoAnnotations.Size) throws(ScrlError) {
+    if let size, told != size {
+      throw ScrlError(
+        .data,
+        "segmentation has size \(told.height)×\(told.width), its image "
+          + "\(size.height)×\(size.width)")
+    }
+  }
+  switch segmentation {
+  case .none: return nil
+  case .compressed(let text, let told):
+    try check(told)
+    return try RunLengths(compressed: text, height: told.height, width: told.width)
+  case .counts(let counts, let told):
+    try check(told)
+    return try RunLengths(
+      uncompressed: counts.lazy.map { Int($0) }, height: told.height, width: told.width)
+  case .polygons(let polygons):
+    guard let size else {
+      throw ScrlError(.data, "polygons need an image with width and height")
+    }
+    return try rasterise(polygons: polygons, height: size.height, width: size.width)
+  }
+}
+
+extension CocoBox {
+  fileprivate init(_ box: CocoAnnotations.Box) {
+    self.init(x: box.x, y: box.y, width: box.width, height: box.height)
+  }
+
+  fileprivate init(bounds: (x: Int, y: Int, width: Int, height: Int)) {
+    self.init(
+      x: Double(bounds.x), y: Double(bounds.y), width: Double(bounds.width),
+      height: Double(bounds.height))
+  }
+
+  fileprivate var text: String { "\([x, y, width, height])" }
+}

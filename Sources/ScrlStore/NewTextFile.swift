@@ -1,0 +1,68 @@
+// A text file that appears whole or not at all, and JSON's spelling of strings and numbers.
+
+import Glibc
+import ScrlBase
+
+/// Nothing stands under the final name before finish() has returned; let go, it leaves nothing.
+final class NewTextFile {
+  private let path: String
+  private let folder: String
+  private let temporary: OpenFile
+  private var pending: [UInt8] = []
+  private var written = 0
+  private var isRenamed = false
+
+  init(path: String) throws(ScrlError) {
+    let place = try checkedTarget(path)
+    self.path = path
+    folder = place.folder
+    temporary = try createTemporary(folder: place.folder, name: place.name, for: path)
+  }
+
+  deinit { if !isRenamed { unlink(temporary.path) } }
+
+  func write(_ text: String) throws(ScrlError) {
+    pending += Array(text.utf8)
+    if pending.count >= 1 << 20 { try flush() }
+  }
+
+  private func flush() throws(ScrlError) {
+    let result = pending.withUnsafeBytes { bytes in
+      Result { () throws(ScrlError) in try temporary.write(at: written, bytes) }
+    }
+    try result.get()
+    written += pending.count
+    pending.removeAll(keepingCapacity: true)
+  }
+
+  func finish() throws(ScrlError) {
+    try flush()
+    try temporary.synchronize()
+    guard rename(temporary.path, path) == 0 else { throw ioError("rename to \(path)") }
+    isRenamed = true
+    try synchronizeFolder(folder)
+  }
+}
+
+/// The text in quotes, as RFC 8259 section 7 wants it.
+func jsonText(_ text: String) -> String {
+  var bytes: [UInt8] = [UInt8(ascii: "\"")]
+  for byte in text.utf8 {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+    case 0..<0x20:
+      let digits = String(byte, radix: 16)
+      bytes += Array("\\u00".utf8) + (digits.utf8.count < 2 ? [UInt8(ascii: "0")] : [])
+      bytes += Array(digits.utf8)
+    default: bytes.append(byte)
+    }
+  }
+  bytes.append(UInt8(ascii: "\""))
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+/// The shortest decimal that means this finite number.
+func jsonNumber(_ value: Double) -> String {
+  guard abs(value) < 1e15, value == value.rounded() else { return value.description }
+  return String(Int64(value))
+}

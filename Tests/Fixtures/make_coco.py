@@ -1,0 +1,38 @@
+"""Makes coco/figures.npz: what pycocotools says of the problems of coco_problems.py.
+
+    PYTHONPATH=bindings/python python Tests/Fixtures/make_coco.py    (needs numpy and pycocotools)
+
+Arrays: figures (P,12); classes (sum of K, 12), one problem after another; digests (P) CRC-32 of each
+problem's JSON, so that a problem that is made otherwise somewhere is noticed as such; thresholds
+(10) and recalls (101) of COCOeval.
+"""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from coco_problems import FIXTURE_PROBLEMS, class_figures, problem, pycocotools_figures
+
+
+def main() -> None:
+    figures, classes, digests = [], [], []
+    for number in range(FIXTURE_PROBLEMS):
+        one = problem(number)
+        made = pycocotools_figures(one)
+        figures.append(made.stats)
+        classes.append(class_figures(made))
+        digests.append(zlib.crc32(json.dumps(one).encode()))
+    path = Path(__file__).resolve().parent / "coco" / "figures.npz"
+    np.savez_compressed(
+        path, figures=np.array(figures), classes=np.concatenate(classes),
+        digests=np.array(digests, np.uint32), thresholds=made.params.iouThrs,
+        recalls=made.params.recThrs)
+    table = np.array(figures)
+    print(path.stat().st_size, "bytes; means", np.round(table.mean(axis=0), 3),
+          "without an object", (table == -1).sum(axis=0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,358 @@
+"""COCO's metrics: equal to pycocotools on 240 hard problems, and hostile files are named or refused."""
+
+import copy
+import json
+import random
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+from conftest import REPOSITORY, needs_library, python
+
+import scrl
+from scrl import coco
+from scrl.coco import FIGURES, ClassMetrics
+
+sys.path.insert(0, str(REPOSITORY / "Tests" / "Fixtures"))
+from coco_problems import (  # noqa: E402
+    FIXTURE_PROBLEMS, class_figures, problem, pycocotools_figures,
+)
+
+pytestmark = needs_library
+
+# The same additions of the same doubles, perhaps in another order: 1e-15 at most. The project's
+# promise is 1e-6.
+CLOSE = 1e-12
+
+
+def figures(found):
+    return np.array([getattr(found, name) for name in FIGURES])
+
+
+def figures_of_classes(found):
+    return np.array([[getattr(each, name) for name in FIGURES] for each in found.per_class])
+
+
+@pytest.fixture(scope="module")
+def expected():
+    with np.load(REPOSITORY / "Tests" / "Fixtures" / "coco" / "figures.npz") as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="module")
+def problems():
+    return [problem(number) for number in range(FIXTURE_PROBLEMS)]
+
+
+# ------------------------------------------------------------------ against pycocotools
+
+def test_problems_are_those_that_pycocotools_was_asked(expected, problems):
+    digests = [zlib.crc32(json.dumps(one).encode()) for one in problems]
+    assert digests == expected["digests"].tolist()
+    assert len(digests) >= 200
+
+
+def test_every_figure_is_pycocotools(expected, problems):
+    start = 0
+    for number, one in enumerate(problems):
+        found = coco.evaluate(one.truth, one.detections, one.kind)
+        assert np.abs(figures(found) - expected["figures"][number]).max() < CLOSE, number
+        count = len(one.truth["categories"])
+        apart = figures_of_classes(found) - expected["classes"][start:start + count]
+        assert np.abs(apart).max() < CLOSE, number
+        assert [each.id for each in found.per_class] == sorted(
+            each["id"] for each in one.truth["categories"])
+        start += count
+    assert start == len(expected["classes"])
+    # The problems ask for something: every figure is far from 0 somewhere, and absent somewhere.
+    assert (expected["figures"].max(axis=0) > 0.3).all()
+    assert (expected["figures"].min(axis=0) == -1).all()
+
+
+def test_thresholds_are_pycocotools_to_the_bit(expected, problems):
+    found = coco.evaluate(problems[0].truth, problems[0].detections)
+    assert found.thresholds.tolist() == expected["thresholds"].tolist()
+    assert found.recalls.tolist() == expected["recalls"].tolist()
+
+
+def test_no_figure_depends_on_the_threads(problems):
+    for one in problems[:40]:
+        alone = coco.evaluate(one.truth, one.detections, one.kind, threads=1, curves=True)
+        together = coco.evaluate(one.truth, one.detections, one.kind, threads=5, curves=True)
+        assert (figures(alone) == figures(together)).all()
+        assert (alone.precision == together.precision).all()
+
+
+def test_live_problems_and_curves_are_pycocotools():
+    pytest.importorskip("pycocotools", reason="pycocotools is not installed: only the fixture")
+    for number in range(1000, 1060):
+        one = problem(number)
+        made = pycocotools_figures(one)
+        found = coco.evaluate(one.truth, one.detections, one.kind, curves=True)
+        assert np.abs(figures(found) - made.stats).max() < CLOSE, number
+        assert np.abs(figures_of_classes(found) - class_figures(made)).max() < CLOSE, number
+        curves = made.eval["precision"][:, :, :, 0, 2].transpose(2, 0, 1)  # (K,T,R)
+        assert np.abs(found.precision - curves).max() < CLOSE, number
+
+
+# ------------------------------------------------------------------ by hand
+
+def simple():
+    """One image, one class, two objects, one found exactly and one by a third."""
+    truth = {
+        "images": [{"id": 7, "file_name": "a.jpg", "width": 200, "height": 100}],
+        "categories": [{"id": 3, "name": "thing"}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 3, "bbox": [0, 0, 40, 40], "area": 1600,
+             "iscrowd": 0, "segmentation": [[0, 0, 40, 0, 40, 40, 0, 40]]},
+            {"id": 2, "image_id": 7, "category_id": 3, "bbox": [100, 0, 40, 40], "area": 1600,
+             "iscrowd": 0, "segmentation": [[100, 0, 140, 0, 140, 40, 100, 40]]}]}
+    detections = [
+        {"image_id": 7, "category_id": 3, "bbox": [0, 0, 40, 40], "score": 0.9},
+        {"image_id": 7, "category_id": 3, "bbox": [120, 0, 40, 40], "score": 0.5}]
+    return truth, detections
+
+
+@pytest.mark.parametrize("kind", ["bbox", "segm"])
+def test_half_the_objects_found_by_hand(kind):
+    truth, detections = simple()
+    found = coco.evaluate(truth, detections, kind, curves=True)
+    # Precision 1 up to recall 0.5, 51 of 101 points; then nothing.
+    assert found.AP == pytest.approx(51 / 101) and found.AP50 == pytest.approx(51 / 101)
+    assert found.AR100 == pytest.approx(0.5) and found.AR1 == pytest.approx(0.5)
+    assert found.APs == -1 and found.APm == pytest.approx(51 / 101) and found.APl == -1
+    assert found.precision.shape == (1, 10, 101)
+    assert found.precision[0, 0].tolist() == [pytest.approx(1)] * 51 + [0] * 50
+    assert (found.images, found.objects, found.crowds, found.detections) == (1, 2, 0, 2)
+    assert found.per_class[0].name == "thing" and found.kind == kind
+    assert found.left_out == [] and found.notes == []
+
+
+def test_no_detections_and_no_objects():
+    truth, _ = simple()
+    nothing = coco.evaluate(truth, [])
+    assert nothing.AP == 0 and nothing.AR100 == 0 and nothing.APl == -1
+    truth["annotations"] = []
+    assert set(figures(coco.evaluate(truth, []))) == {-1}
+    truth["categories"] = []
+    assert coco.evaluate(truth, [], curves=True).precision.shape == (0, 10, 101)
+
+
+def test_files_lists_numpy_values_and_bytes_are_the_same(tmp_path):
+    truth, detections = simple()
+    for each in detections:
+        each["bbox"] = np.array(each["bbox"], np.float32)
+        each["score"] = np.float32(each["score"])
+        each["image_id"] = np.int64(each["image_id"])
+    truth["annotations"][0]["segmentation"] = {
+        "size": (100, 200), "counts": coco.encode_mask(np.zeros((100, 200)))["counts"].encode()}
+    found = coco.evaluate(truth, detections)
+    plain_truth, plain = simple()
+    (tmp_path / "gt.json").write_text(json.dumps(plain_truth))
+    (tmp_path / "dt.json").write_text(json.dumps(plain))
+    assert figures(found).tolist() == figures(
+        coco.evaluate(tmp_path / "gt.json", str(tmp_path / "dt.json"))).tolist()
+
+
+def test_the_id_zero_is_as_in_pycocotools_and_told():
+    truth, detections = simple()
+    truth["annotations"][0]["id"] = 0
+    found = coco.evaluate(truth, detections)
+    assert found.AP == 0 and any("annotation 0" in note for note in found.notes)
+
+
+def test_an_annotation_without_area_takes_that_of_its_mask_or_box_and_tells():
+    truth, detections = simple()
+    for each in truth["annotations"]:
+        del each["area"]
+    truth["annotations"][0]["segmentation"] = []
+    for kind in ("bbox", "segm"):
+        if kind == "segm":
+            truth["annotations"][0]["segmentation"] = [[0, 0, 40, 0, 40, 40, 0, 40]]
+        found = coco.evaluate(truth, detections, kind)
+        assert found.APm == pytest.approx(51 / 101) and "no area" in found.notes[0]
+
+
+# ------------------------------------------------------------------ hostile
+
+def changed(path, value):
+    """A mutation of (truth, detections): the value at a path, or its removal for ...."""
+    def change(pair):
+        tree = {"gt": pair[0], "dt": pair[1]}
+        *inside, last = path
+        for key in inside:
+            tree = tree[key]
+        if value is ...:
+            del tree[last]
+        else:
+            tree[last] = value
+    return change
+
+
+NAN = float("nan")
+HOSTILE = [
+    (("dt", 0, "image_id"), 8, "bbox", "detection 0 of the list: image_id 8 is no image"),
+    (("dt", 1, "category_id"), 4, "bbox", "detection 1 of the list: category_id 4 is no category"),
+    (("dt", 1, "score"), NAN, "bbox", "detection 1 of the list: score is nan"),
+    (("dt", 1, "score"), float("inf"), "bbox", "score is inf"),
+    (("dt", 1, "score"), None, "bbox", "score is null, expected a number"),
+    (("dt", 1, "score"), "0.5", "bbox", "score is a string"),
+    (("dt", 1, "score"), ..., "bbox", "has no score"),
+    (("dt", 1, "image_id"), ..., "bbox", "has no image_id"),
+    (("dt", 1, "image_id"), 7.5, "bbox", "image_id is not a whole number"),
+    (("dt", 1, "bbox"), ..., "bbox", "has no bbox, expected one as in the first"),
+    (("dt", 0, "bbox"), ..., "bbox", "has neither bbox nor segmentation"),
+    (("dt", 1, "bbox"), [1, 2, 3], "bbox", "bbox is not four numbers"),
+    (("dt", 1, "bbox"), [1, 2, 3, NAN], "bbox", "bbox is [1.0, 2.0, 3.0, nan]"),
+    (("dt", 1, "bbox"), [1, 2, float("inf"), 4], "bbox", "expected finite numbers"),
+    (("dt", 1, "bbox"), [0, 0, 1e9, 1e9], "segm", "coordinate 1000000000.0"),
+    (("dt", 1), 5, "bbox", "detection 1 of the list: is a number, expected an object"),
+    (("dt", 1, "segmentation"), {"size": [100, 200], "counts": "0"}, "segm", "runs sum to 0"),
+    (("dt", 1, "segmentation"), {"size": [100, 200], "counts": "~"}, "segm", "byte 126"),
+    (("dt", 1, "segmentation"), {"size": [5, 5], "counts": "i0"}, "segm", "size 5×5"),
+    (("dt", 1, "segmentation"), {"size": [100, 200], "counts": [1, -1]}, "segm", "segmentation"),
+    (("dt", 1, "segmentation"), {"size": [1e9, 1e9], "counts": "0"}, "segm", "segmentation"),
+    (("dt", 1, "segmentation"), {"counts": "0"}, "segm", "segmentation"),
+    (("gt", "annotations", 0, "bbox"), [NAN, 0, 1, 1], "bbox", "annotation 1: bbox is [nan"),
+    (("gt", "annotations", 0, "area"), NAN, "bbox", "annotation 1: area is nan"),
+    (("gt", "annotations", 0, "bbox"), ..., "bbox", "annotation 1: has no bbox"),
+    (("gt", "annotations", 0, "id"), 2, "bbox", "annotation 2: a second annotation of this id"),
+    (("gt", "annotations", 0, "image_id"), 9, "bbox", "image_id 9 is no image"),
+    (("gt", "annotations", 0, "category_id"), 9, "bbox", "category_id 9 is no category"),
+    (("gt", "annotations", 0, "segmentation"), ..., "segm", "has no segmentation"),
+    (("gt", "annotations", 0, "segmentation"), [[1, 2, 3, 4]], "segm", "got 4 numbers"),
+    (("gt", "annotations", 0, "iscrowd"), 3, "bbox", "iscrowd is not 0 or 1"),
+]
+
+
+@pytest.mark.parametrize("path, value, kind, message", HOSTILE)
+def test_what_cannot_be_used_is_refused_or_listed(path, value, kind, message):
+    pair = copy.deepcopy(simple())
+    changed(path, value)(pair)
+    with pytest.raises(scrl.DataError) as caught:
+        coco.evaluate(*pair, kind)
+    assert message in str(caught.value)
+    found = coco.evaluate(*pair, kind, leave_out=True)
+    assert len(found.left_out) >= 1
+    entry = found.left_out[0]
+    assert message in f"{entry.entry}: {entry.reason}"
+    assert entry.list == ("detections" if path[0] == "dt" else "annotations")
+
+
+@pytest.mark.parametrize("truth, detections, message", [
+    (b"", b"[]", "line 1, column 1"),
+    (b"[]", b"[]", "expected a COCO file's object"),
+    (b"{}", b"[]", "no list \"images\""),
+    (b'{"images": [], "categories": [], "annotations": 5}', b"[]", "expected an array"),
+    (b'{"images": [], "categories": [], "annotations": []}', b"{}", "expected a list of COCO"),
+    (b'{"images": [], "categories": [], "annotations": []}', b"[1,\n2,,]", "line 2"),
+    (b'{"images": [], "categories": [], "annotations": []}', b"[" * 100_000, "nested deeper"),
+    (b'{"images": [], "categories": [], "annotations": []}', b'[{"a": "\xff"}]', "UTF-8"),
+    (b'{"images": [], "categories": [], "annotations": []}', b"[] []", "the end of the text"),
+])
+def test_text_that_is_no_coco_file_is_refused(tmp_path, truth, detections, message):
+    (tmp_path / "gt.json").write_bytes(truth)
+    (tmp_path / "dt.json").write_bytes(detections)
+    with pytest.raises(scrl.FormatError) as caught:
+        coco.evaluate(tmp_path / "gt.json", tmp_path / "dt.json", leave_out=True)
+    assert message in str(caught.value)
+
+
+def test_a_cut_or_broken_file_is_an_error_never_a_crash(tmp_path):
+    truth, detections = (json.dumps(each).encode() for each in simple())
+    dice = random.Random(3)
+    answered = 0
+    for number in range(400):
+        texts = [bytearray(truth), bytearray(detections)]
+        text = texts[number % 2]
+        if number % 3 == 0:
+            del text[int(dice.random() * len(text)):]
+        else:
+            for _ in range(1 + number % 4):
+                text[int(dice.random() * len(text))] = int(dice.random() * 256)
+        for name, each in zip(("gt.json", "dt.json"), texts):
+            (tmp_path / name).write_bytes(bytes(each))
+        try:
+            found = coco.evaluate(
+                tmp_path / "gt.json", tmp_path / "dt.json", ("bbox", "segm")[number % 5 == 0],
+                leave_out=True)
+            assert ((figures(found) >= -1) & (figures(found) <= 1)).all()
+            answered += 1
+        except (scrl.FormatError, scrl.DataError):
+            pass
+    assert 0 < answered < 400
+
+
+@pytest.mark.parametrize("call", [
+    lambda: coco.evaluate(*simple(), "keypoints"),
+    lambda: coco.evaluate(*simple(), threads=-1),
+    lambda: coco.evaluate([], []),
+    lambda: coco.evaluate(simple()[0], {}),
+    lambda: coco.evaluate(simple()[0], [object()]),
+    lambda: coco.evaluate(None, []),
+])
+def test_wrong_arguments_are_named(call):
+    with pytest.raises(scrl.ArgumentError):
+        call()
+
+
+def test_a_missing_file_is_the_systems_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        coco.evaluate(tmp_path / "none.json", [])
+
+
+def test_fields_of_a_class_are_the_figures():
+    assert ClassMetrics._fields[5:] == FIGURES
+
+
+# ------------------------------------------------------------------ datasets
+
+@pytest.mark.parametrize("kind", ["bbox", "segm"])
+def test_a_dataset_is_the_ground_truth_that_it_was_packed_from(scenes, tmp_path, kind):
+    path = scenes / "annotations.json"
+    scrl.pack(scenes, tmp_path / "d.h5", annotations=path, progress=False)
+    truth = json.loads(path.read_text())
+    dice = random.Random(1)
+    detections = []
+    for each in truth["annotations"]:
+        found = {name: each[name] for name in ("image_id", "category_id")}
+        if kind == "bbox":
+            x, y, w, h = each["bbox"]
+            found["bbox"] = [x, y, w * (0.7 + 0.4 * dice.random()), h]
+        else:
+            found["segmentation"] = each["segmentation"]
+        detections.append({**found, "score": round(dice.random(), 1)})
+    wanted = coco.evaluate(truth, detections, kind)
+    assert wanted.AP > 0.2
+    with scrl.Dataset(tmp_path / "d.h5") as dataset:
+        found = coco.evaluate(dataset, detections, kind)
+    assert np.abs(figures(found) - figures(wanted)).max() < 1e-6
+    assert [each.name for each in found.per_class] == [each.name for each in wanted.per_class]
+    again = coco.evaluate(str(tmp_path / "d.h5"), detections, kind)
+    assert (figures(again) == figures(found)).all()
+
+
+# ------------------------------------------------------------------ the shell
+
+def test_the_shell_prints_tables_and_json_and_writes_curves(tmp_path):
+    truth, detections = simple()
+    detections.append({"image_id": 99, "category_id": 3, "bbox": [0, 0, 1, 1], "score": 0.1})
+    (tmp_path / "gt.json").write_text(json.dumps(truth))
+    (tmp_path / "dt.json").write_text(json.dumps(detections))
+    files = ["--gt", str(tmp_path / "gt.json"), "--detections", str(tmp_path / "dt.json")]
+    refused = python("-m", "scrl", "eval", "coco", *files)
+    assert refused.returncode == 1 and "image_id 99" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    done = python("-m", "scrl", "eval", "coco", *files, "--leave-out", "--per-class")
+    assert done.returncode == 0 and "50.50" in done.stdout and "left out: detection 2" in done.stdout
+    done = python("-m", "scrl", "eval", "coco", *files, "--leave-out", "--json", "--curves",
+                  str(tmp_path / "curves.npz"))
+    told = json.loads(done.stdout)
+    assert told["AP"] == pytest.approx(51 / 101) and told["per_class"][0]["name"] == "thing"
+    assert told["left_out"][0]["list"] == "detections" and "precision" not in told
+    with np.load(tmp_path / "curves.npz") as file:
+        assert file["precision"].shape == (1, 10, 101) and file["ids"].tolist() == [3]
+    wrong = python("-m", "scrl", "eval", "coco", *files, "--kind", "keypoints")
+    assert wrong.returncode == 2 and "--kind" in wrong.stderr
