@@ -8,10 +8,11 @@ are computed from their names by both sides (hashed.py); names.txt says how.
 
 Tolerances are measured, for each number: ROUNDING times what float32 changes of it. Winograd's
 convolutions make 4.8 times the error of direct ones, two independent roundings differ by √2 of one,
-and PyTorch's two float32 runs are few. ReLUs are worse: each that falls on the other side of its
-kink makes a jump of the gradients, and float32 runs have one or two of them each, somewhere. So
-pictures are also moved by up to 10⁻⁵ (float32 moves the maps by 10⁻⁶, Winograd by 5·10⁻⁶), MOVES
-times, in float64, and KINKS times the largest change counts where it is larger. And where PyTorch's
+and PyTorch's float32 runs are few. ReLUs are worse: each that falls on the other side of its kink
+makes a jump of the gradients, and float32 runs have one or two of them each, somewhere (so that the
+smaller change of two runs is that of rounding alone). So pictures are also moved by up to 10⁻⁵
+(float32 moves the maps by 10⁻⁶, Winograd by 5·10⁻⁶), MOVES times, in float64, and KINKS times the
+largest change of any run counts where it is larger. And where PyTorch's
 float32 happens to be exact, or nearly, others need not be: a weight's gradient is a sum over up to
 2·32·32 cells, each step of which may round: √(2048/3) = 26 roundings of 2⁻²⁴, SUM with a margin.
 
@@ -207,16 +208,17 @@ def runs(salt: str) -> list[Run]:
     return [Run(salt), *rounded, *(Run(salt, move=i + 1) for i in range(MOVES))]
 
 
-def tolerance(exact: torch.Tensor, others: list[torch.Tensor]) -> float:
+def change(exact: torch.Tensor, other: torch.Tensor) -> float:
     """Of the element that changes most; of nothing, 0."""
-    result = 0.0
-    for other in others:
-        if other.shape != exact.shape:
-            return math.inf
-        factor = ROUNDING if other.dtype == torch.float32 else KINKS
-        if exact.numel():
-            result = max(result, factor * float((other.double() - exact).abs().max()))
-    return result
+    if other.shape != exact.shape:
+        return math.inf
+    return float((other.double() - exact).abs().max()) if exact.numel() else 0.0
+
+
+def tolerance(exact: torch.Tensor, others: list[torch.Tensor]) -> float:
+    changes = [change(exact, other) for other in others]
+    rounded = [c for c, other in zip(changes, others) if other.dtype == torch.float32]
+    return max(ROUNDING * min(rounded), KINKS * max(changes))
 
 
 def margins(exact: Run, others: list[Run]) -> dict[str, tuple[float, float]]:
@@ -227,7 +229,7 @@ def margins(exact: Run, others: list[Run]) -> dict[str, tuple[float, float]]:
     for name, distances in exact.decisions.joined().items():
         near = float(distances.abs().min()) if len(distances) else math.inf
         same = [j.get(name, torch.zeros(0)) for j in joined]
-        allowed = tolerance(distances, [s for s in same if s.dtype == torch.float32])
+        allowed = ROUNDING * max(change(distances, s) for s in same if s.dtype == torch.float32)
         for other in same:
             if other.shape != distances.shape or bool(((other > 0) != (distances > 0)).any()):
                 allowed = math.inf
