@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import scrl
-from conftest import needs_library
+from conftest import needs_library, python
 from scrl import annotations, cityscapes, coco, label_maps
 
 pytestmark = needs_library
@@ -166,6 +166,22 @@ def test_bad_annotations_are_listed_with_reasons(folder, tmp_path):
         with pytest.raises(scrl.DataError, match=f"annotation {50 + place}"):
             pack(folder, tmp_path / "refused.h5", one, on_bad="refuse")
     assert not (tmp_path / "refused.h5").exists()
+
+
+def test_sizes_are_those_of_the_stored_pixels(tmp_path):
+    exif = Image.Exif()
+    exif[0x112] = 6  # to be shown turned by 90°
+    (tmp_path / "in").mkdir()
+    Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "in" / "a.jpg", exif=exif)
+    for sides, added in (((WIDTH, HEIGHT), 1), ((HEIGHT, WIDTH), 0)):
+        notes = tree(images=[
+            {"id": 30, "file_name": "a.jpg", "width": sides[0], "height": sides[1]}])
+        notes["annotations"] = notes["annotations"][:1]
+        if added:
+            assert pack(tmp_path / "in", tmp_path / "d.h5", notes).added == 1
+        else:
+            with pytest.raises(scrl.DataError, match="48×36 pixels, its annotations say 36×48"):
+                pack(tmp_path / "in", tmp_path / "d.h5", notes)
 
 
 def test_files_that_are_no_coco(folder, tmp_path):
@@ -439,6 +455,46 @@ def test_outlines_fill_to_the_mask(rng):
             pen.polygon(outline, fill=1, outline=1)
         pen.point(outline, fill=1)
         assert parts == 1 and (np.asarray(canvas) == mask).all()
+
+
+# ------------------------------------------------------------------ the shell
+
+def shell(*arguments):
+    done = python("-m", "scrl", *map(str, arguments), "--json")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("form", ["coco", "voc", "cityscapes"])
+def test_the_shell_packs_and_exports(tmp_path, form):
+    if form == "coco":
+        save(tmp_path / "in" / "a.jpg")
+        (tmp_path / "a.json").write_text(json.dumps(tree(images=tree()["images"][:1])))
+        given = ["--annotations", tmp_path / "a.json"]
+    elif form == "voc":
+        make_voc(tmp_path / "in")
+        (tmp_path / "in" / "Annotations" / "x_0.xml").write_text("<broken")
+        given = ["--voc"]
+    else:
+        make_cityscapes(tmp_path / "in", OBJECTS)
+        given = ["--cityscapes", "--split", "train"]
+    lines = shell("pack", tmp_path / "in", "--out", tmp_path / "a.h5", *given)
+    told = [(line["event"], line.get("id", line.get("path"))) for line in lines[:-1]]
+    assert told == {"coco": [("issue", 2)], "voc": [("skipped", "x_0")], "cityscapes": []}[form]
+    assert lines[-1]["event"] == "packed" and lines[-1]["issues"] == (form == "coco")
+    out = shell("export", form, "--data", tmp_path / "a.h5", "--out", tmp_path / "out")[-1]
+    assert out["event"] == "exported" and out["left_out"] == 0 and out["boxes"] >= 2
+    back = {"coco": ["--annotations", tmp_path / "out" / "annotations.json"], "voc": ["--voc"],
+            "cityscapes": ["--cityscapes"]}[form]
+    shell("pack", tmp_path / "out", "--out", tmp_path / "b.h5", *back, "--on-bad", "refuse")
+    same_boxes(tmp_path / "a.h5", tmp_path / "b.h5")
+    done = python("-m", "scrl", "pack", tmp_path / "in", "--out", tmp_path / "c.h5", *map(str, given),
+                  "--on-bad", "refuse")
+    assert done.returncode == (0 if form == "cityscapes" else 1)
+    if form == "coco":
+        alone = tmp_path / "alone.json"
+        shell("export", "coco", "--data", tmp_path / "a.h5", "--out", alone)
+        assert alone.read_bytes() == (tmp_path / "out" / "annotations.json").read_bytes()
 
 
 # ------------------------------------------------------------------ label maps

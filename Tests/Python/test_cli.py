@@ -26,11 +26,12 @@ def failed(done, code):
 @pytest.mark.parametrize("name", ["", "synth", "pack", "pretrain", "resume", "features", "info",
                                   "report", "config", "bench", "bench step",
                                   "bench views", "bench features", "bench kernels", "eval", "eval linear",
-                                  "eval coco"])
+                                  "eval coco", "export", "export coco", "export voc",
+                                  "export cityscapes"])
 def test_help_needs_no_library(name):
     done = command(*name.split(), "--help")
     assert done.returncode == 0 and "Usage" in done.stdout
-    if name and name not in ("bench", "eval"):
+    if name and name not in ("bench", "eval", "export"):
         assert "Example" in done.stdout
 
 
@@ -43,7 +44,10 @@ def test_version():
     ["pretrain", "--data", "x", "--out", "y", "--set", "novalue"], ["synth", "--out"],
     ["bench", "step", "--batch", "many"], ["bench", "views", "--size", "1"],
     ["bench", "features", "--steps", "0"], ["bench", "kernels", "--repeats", "0"],
-    ["synth", "--out", "x", "--count", "0"],
+    ["synth", "--out", "x", "--count", "0"], ["pack", "x", "--out", "y", "--split", "train"],
+    ["pack", "x", "--out", "y", "--voc", "--cityscapes"], ["export", "coco"],
+    ["pack", "x", "--out", "y", "--annotations", "z", "--on-bad", "perhaps"],
+    ["export", "voc", "--data", "x", "--out", "y", "--split", "../z"],
 ])
 def test_usage_errors_are_one_line(arguments):
     failed(command(*arguments), 2)

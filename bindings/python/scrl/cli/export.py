@@ -63,7 +63,8 @@ def voc(
     """
     from ..annotations import to_voc
 
-    _run(data, out, json_lines, lambda dataset: to_voc(dataset, out, _split(split)))
+    name = _split(split)
+    _run(data, out, json_lines, lambda dataset: to_voc(dataset, out, name))
 
 
 def cityscapes(
@@ -78,7 +79,8 @@ def cityscapes(
     """
     from ..annotations import to_cityscapes
 
-    _run(data, out, json_lines, lambda dataset: to_cityscapes(dataset, out, _split(split)))
+    name = _split(split)
+    _run(data, out, json_lines, lambda dataset: to_cityscapes(dataset, out, name))
 
 
 def _split(name: str) -> str:
