@@ -23,7 +23,8 @@ SHIP := --product scrl $(RELEASE) \
   -Xlinker --no-undefined -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test test-swift test-c test-python conformance demo bench install uninstall clean
+.PHONY: help deps build test test-swift test-c test-python conformance demo experiment bench install \
+  uninstall clean
 
 help:
 	@echo 'libscrl $(VERSION): pretrain image backbones on your own images, on the CPU.'
@@ -35,6 +36,7 @@ help:
 	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
 	@echo '  make uninstall  takes them away again'
 	@echo '  make bench      beside PyTorch, ONNX Runtime, OpenVINO, into BENCHMARKS.md (hours)'
+	@echo '  make experiment SCRL, BYOL, supervised and random weights judged, into EXPERIMENTS.md (hours)'
 	@echo '  make deps       installs what is missing (apt); the targets above do it themselves'
 	@echo '  make clean      removes what was built, keeps runs/'
 	@echo
@@ -69,6 +71,12 @@ demo: build
 	@scripts/venv report
 	.venv/bin/python examples/python/demo.py --out runs/demo $(DEMO_FLAGS)
 	@echo 'The report: runs/demo/report.html'
+
+# One backbone pretrained four ways from several seeds. What was done is kept: the same command goes on.
+experiment: build
+	@scripts/deps python
+	@scripts/venv report
+	.venv/bin/python examples/experiment --out runs/experiment --document $(EXPERIMENT_FLAGS)
 
 # Beside PyTorch, ONNX Runtime and OpenVINO, which run in .venv-bench or by PEER_PYTHON.
 bench: build

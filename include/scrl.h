@@ -590,8 +590,8 @@ scrl_status scrl_model_features(scrl_model *model, const scrl_tensor *images, co
 scrl_status scrl_model_embedding_size(scrl_model *model, size_t *size);
 
 /**
- * Globally average-pooled features of the last stage that training shapes: the config's roi.stage
- * for SCRL, layer4 for the others. Receives (N,F). Since 0.1.
+ * Globally average-pooled features of the last stage that training shapes, the config's roi.stage.
+ * Receives (N,F). Since 0.1.
  */
 scrl_status scrl_model_embed(scrl_model *model, const scrl_tensor *images, float *embeddings,
                              size_t capacity);
@@ -648,6 +648,15 @@ typedef struct scrl_step_report {
   double probe_loss;    /* cross entropy of the online probe; 0 without one */
   double accuracy;      /* share of this step's labelled views that the probe, or the supervised
                            classifier, names rightly before the update; NaN without labels */
+  double deviation;     /* of the online projections (supervised: pooled features) of this step, every
+                           health.every steps, else NaN: see scrl_health_report */
+  double effective_rank;      /* of at most 256 of them */
+  double positive_similarity; /* mean cosine of matched regions or views */
+  double negative_similarity; /* of those of different images; NaN where there is one image */
+  const char *collapse; /* the sign of collapse that this step saw, by the limits of
+                           scrl_evaluate_health(), or an effective rank of projections below 0.06 of
+                           what it could be; NULL: none, or it did not look. The library's, valid for
+                           ever */
 } scrl_step_report;
 
 /**
@@ -867,6 +876,263 @@ scrl_status scrl_evaluate_linear_on(const scrl_tensor *train_features,
                                     const scrl_tensor *test_features, const int32_t *test_labels,
                                     const scrl_linear_options *options,
                                     scrl_linear_report *report);
+
+/* -------------------------------------------------------------- quick judges */
+
+/*
+ * Judges of a frozen backbone that take seconds to minutes. All run on the calling thread, hold the
+ * model meanwhile, and depend on model, images, options and the model's threads alone, bit for bit.
+ * Images that cannot be read are noted in the log, left out and counted.
+ */
+
+/**
+ * Hears how far an evaluation is, on the calling thread, after every few images.
+ * @param done   images through the backbone so far; rows where the host gave features.
+ * @param total  the same at the end. A last part that needs no images repeats done = total.
+ * @return non-zero stops the evaluation with SCRL_E_CANCELLED. Since 0.1.
+ */
+typedef int32_t (*scrl_evaluate_fn)(size_t done, size_t total, void *user);
+
+/** How k-NN evaluation goes. Zeroes are good defaults. Since 0.1. */
+typedef struct scrl_knn_options {
+  uint32_t struct_size;
+  int32_t neighbours;    /* k, 1 … 1000000; of fewer train images all; 0: 200 */
+  double temperature;    /* T, 0.003 … 1000; 0: 0.07 */
+  uint64_t size;         /* side of the centre crop in pixels, 1 … 4096; 0: the model's views.size */
+  uint64_t train_images; /* at most so many labelled ones, drawn by the seed; 0: all */
+  uint64_t test_images;
+  uint64_t seed;         /* of held-out and drawn images */
+  int32_t view_threads;  /* threads that make views, 1 … 256; 0: as many as compute */
+  scrl_evaluate_fn progress; /* may be NULL */
+  void *user;            /* handed to it */
+} scrl_knn_options;
+
+/** What k-NN evaluation found. Accuracies are shares of the test images. Since 0.1. */
+typedef struct scrl_knn_report {
+  uint32_t struct_size;
+  int32_t classes;       /* distinct classes of the train images */
+  double accuracy;
+  double top5;           /* the class is among the five with the most votes */
+  double chance;         /* accuracy of always naming the train images' most frequent class */
+  uint64_t neighbours;   /* as used */
+  uint64_t train_images;
+  uint64_t test_images;
+  uint64_t left_out;     /* images of both without a label, or that cannot be read */
+  uint64_t unseen;       /* test images of a class that no train image has: counted as wrong */
+  double seconds;
+} scrl_knn_report;
+
+/**
+ * k-NN evaluation: each test image's class by the vote of the k train images closest to it, by the
+ * cosine s of their embeddings and with the weight exp(s / T) (Wu et al. 2018, section 3.4). Centre
+ * crops, no training: a pass over the images. A class without a vote is never named; of equal votes
+ * the smaller class is. Memory: 8 bytes × images × scrl_model_embedding_size().
+ * @param train, test, options, report  as for scrl_evaluate_linear().
+ * @return as scrl_evaluate_linear(). Since 0.1.
+ */
+scrl_status scrl_evaluate_knn(scrl_model *model, const scrl_dataset *train,
+                              const scrl_dataset *test, const scrl_knn_options *options,
+                              scrl_knn_report *report);
+
+/** The same on features that the host has, as scrl_evaluate_linear_on(). Since 0.1. */
+scrl_status scrl_evaluate_knn_on(const scrl_tensor *train_features, const int32_t *train_labels,
+                                 const scrl_tensor *test_features, const int32_t *test_labels,
+                                 const scrl_knn_options *options, scrl_knn_report *report);
+
+/**
+ * How the judges of labelled boxes go. Zeroes are good defaults. Since 0.1.
+ * scrl_evaluate_retrieval() uses stage, size, longest, test_images, seed, view_threads and progress.
+ */
+typedef struct scrl_region_options {
+  uint32_t struct_size;
+  int32_t neighbours;    /* k of the vote, 1 … 1000000; of fewer train boxes all; 0: 20 */
+  const char *stage;     /* "layer1" … "layer4", whose features are pooled; NULL: the model's
+                            roi.stage */
+  uint64_t size;         /* pixels of a picture's shorter side, 1 … 4096; 0: as it is stored */
+  uint64_t longest;      /* pixels of its longer side at most, 1 … 8192; 0: 1333 */
+  uint64_t train_images; /* at most so many images with boxes, drawn by the seed; 0: all */
+  uint64_t test_images;
+  int32_t epochs;        /* of the linear layer; 0: 80 */
+  int32_t view_threads;  /* threads that decode and resize, 1 … 256; 0: as many as compute */
+  uint64_t batch;        /* boxes a step; 0: as scrl_linear_options, by the number of train boxes */
+  double base_lr;        /* learning rate at batch 256, scaled linearly; 0: 0.2 */
+  uint64_t seed;         /* of held-out and drawn images, and the order of boxes */
+  scrl_evaluate_fn progress; /* may be NULL */
+  void *user;            /* handed to it */
+} scrl_region_options;
+
+/** What region evaluation found. Accuracies are shares of the test boxes. Since 0.1. */
+typedef struct scrl_region_report {
+  uint32_t struct_size;
+  int32_t classes;        /* distinct classes of the train boxes: outputs of the layer */
+  double linear_accuracy; /* after the last epoch */
+  double linear_top5;
+  double knn_accuracy;
+  double knn_top5;
+  double chance;          /* accuracy of always naming the train boxes' most frequent class */
+  uint64_t train_boxes;
+  uint64_t test_boxes;
+  uint64_t train_images;
+  uint64_t test_images;
+  uint64_t left_out;      /* boxes of these images: no label, a crowd, nothing inside the picture, or
+                             of an image that cannot be read */
+  uint64_t unseen;        /* test boxes of a class that no train box has: counted as wrong */
+  uint64_t neighbours;    /* as used */
+  uint64_t batch;         /* as used */
+  double base_lr;         /* as used */
+  double seconds;
+} scrl_region_report;
+
+/**
+ * Region-linear and region-k-NN evaluation: the class of ground-truth boxes from one RoIAligned
+ * vector a box. The frozen backbone sees whole pictures at their own aspect, once; the layer learns
+ * by the recipe of scrl_evaluate_linear() on features that are kept, the vote is that of
+ * scrl_evaluate_knn() with T = 0.07. Boxes without a label and crowds take no part.
+ * Memory: 8 bytes × boxes × channels of the stage.
+ * @param train    images with labelled boxes of two classes or more.
+ * @param test     NULL: a fifth of the train images is held out, drawn by the seed.
+ * @param options  may be NULL.
+ * @param report   may be NULL.
+ * @return SCRL_OK; SCRL_E_DATA for datasets without labelled boxes, of one class or smaller than a
+ *         batch; SCRL_E_ARGUMENT for options out of range; SCRL_E_DIVERGED, SCRL_E_CANCELLED,
+ *         SCRL_E_MEMORY. Since 0.1.
+ */
+scrl_status scrl_evaluate_regions(scrl_model *model, const scrl_dataset *train,
+                                  const scrl_dataset *test, const scrl_region_options *options,
+                                  scrl_region_report *report);
+
+/**
+ * What retrieval of boxes found: means over the boxes that have another of their class in another
+ * image. Since 0.1.
+ */
+typedef struct scrl_retrieval_report {
+  uint32_t struct_size;
+  int32_t classes;
+  double precision1;  /* share of the box's class among the closest box, */
+  double precision5;  /* the 5 closest, */
+  double precision20; /* the 20 closest; of fewer boxes all */
+  double mean_average_precision; /* over the whole ranking */
+  double chance;      /* share of the box's class among all boxes of other images */
+  uint64_t boxes;     /* asked */
+  uint64_t alone;     /* boxes without another of their class in another image: not asked */
+  uint64_t images;
+  uint64_t left_out;  /* boxes, as in scrl_region_report */
+  double seconds;
+} scrl_retrieval_report;
+
+/**
+ * Retrieval of labelled boxes: each box ranks the boxes of all other images by the cosine of their
+ * RoIAligned features; of equals the earlier box comes first. Nothing is learnt.
+ * @param options  may be NULL; test_images bounds the images.
+ * @param report   may be NULL.
+ * @return SCRL_OK; SCRL_E_DATA without labelled boxes, or when none has another of its class in
+ *         another image; else as scrl_evaluate_regions(). Since 0.1.
+ */
+scrl_status scrl_evaluate_retrieval(scrl_model *model, const scrl_dataset *dataset,
+                                    const scrl_region_options *options,
+                                    scrl_retrieval_report *report);
+
+/**
+ * The same on features that the host has; of the options progress alone is used.
+ * @param features  (K,F).
+ * @param labels    K classes ≥ 0, −1: the row is left out.
+ * @param images    K numbers: rows of one image do not answer each other.
+ * @return as scrl_evaluate_retrieval(), SCRL_E_SHAPE; SCRL_E_ARGUMENT for features that are not
+ *         finite or labels below −1. Any thread. Since 0.1.
+ */
+scrl_status scrl_evaluate_retrieval_on(const scrl_tensor *features, const int32_t *labels,
+                                       const int32_t *images, const scrl_region_options *options,
+                                       scrl_retrieval_report *report);
+
+/** How the judges that need no labels go. Zeroes are good defaults. Since 0.1. */
+typedef struct scrl_pair_options {
+  uint32_t struct_size;
+  int32_t view_threads; /* threads that make views, 1 … 256; 0: as many as compute */
+  const char *stage;    /* "layer1" … "layer4"; NULL: the stage that training shapes */
+  uint64_t size;        /* side of a view in pixels, 16 … 4096; 0: the model's views.size */
+  uint64_t images;      /* at most so many, drawn by the seed; 0: 500 */
+  uint64_t seed;        /* of drawn images and their views */
+  int32_t grid;         /* correspondence: cells asked along a side, 1 … 256, evenly spaced; all where
+                           there are fewer; 0: 16 */
+  int32_t distort;      /* correspondence: 1: colours and blur change too; 0: crop and mirroring */
+  int32_t rows;         /* health: 1: whole views, 2: matched regions; 0: regions for a model of SCRL,
+                           whole views for others */
+  scrl_evaluate_fn progress; /* may be NULL */
+  void *user;           /* handed to it */
+} scrl_pair_options;
+
+/** What dense correspondence found. Errors are in pixels of the stored images. Since 0.1. */
+typedef struct scrl_correspondence_report {
+  uint32_t struct_size;
+  double mean_error;
+  double median_error;
+  double within_cell;   /* share of matches at most a cell of view 2 away, along both axes */
+  double chance_error;  /* mean error of taking any cell of view 2 blindly */
+  double chance_within;
+  double least_error;   /* mean error of taking the nearest cell of view 2: the grid's own */
+  uint64_t cells;       /* asked */
+  uint64_t images;      /* with cells to ask */
+  uint64_t left_out;    /* images that cannot be read, or whose views share no cell */
+  double seconds;
+} scrl_correspondence_report;
+
+/**
+ * Dense correspondence: two random crops of an image, perhaps mirrored, of which it is known where
+ * they lie. For each cell of view 1 whose centre view 2 shows, the cell of view 2 with the largest
+ * cosine is taken; the error is the distance of the centres in the image. A cell's centre is that of
+ * its share of the view. Features that know where things are find their place again; pooled or
+ * collapsed ones do no better than chance.
+ * @param options  may be NULL; rows is not used.
+ * @param report   may be NULL.
+ * @return SCRL_OK; SCRL_E_DATA when no image gave views that share a cell; SCRL_E_ARGUMENT for
+ *         options out of range; SCRL_E_DIVERGED, SCRL_E_CANCELLED, SCRL_E_MEMORY. Since 0.1.
+ */
+scrl_status scrl_evaluate_correspondence(scrl_model *model, const scrl_dataset *dataset,
+                                         const scrl_pair_options *options,
+                                         scrl_correspondence_report *report);
+
+/** Whether features are alive, by numbers that need no labels. Since 0.1. */
+typedef struct scrl_health_report {
+  uint32_t struct_size;
+  int32_t rank_limit;    /* that the rank can reach: the fewer of the rows looked at and features */
+  double deviation;      /* √F · mean deviation of the features of unit vectors (Chen & He 2021): 1
+                            when they point everywhere alike, 0 when all are the same */
+  double effective_rank; /* exp of the entropy of the normalised singular values (RankMe, Garrido et
+                            al. 2023); NaN where OpenBLAS has no LAPACK */
+  double positive_similarity; /* mean cosine of matched rows; NaN without */
+  double negative_similarity; /* of rows of different images; NaN without */
+  const char *collapse;  /* the sign of collapse that was seen, one line; NULL: none. The library's,
+                            valid for ever */
+  uint64_t pairs;        /* rows, each of two views */
+  uint64_t features;     /* F */
+  uint64_t images;       /* that gave rows */
+  uint64_t left_out;     /* images that cannot be read, or without a matched region */
+  double seconds;
+} scrl_health_report;
+
+/**
+ * The health of a backbone's features on pairs of views, made as the model's own method makes them,
+ * or on their matched regions. The rank is that of at most 1024 rows, evenly spaced. `collapse` names
+ * the first that holds of: deviation below 0.02; effective rank below 1.5 where 8 could be; with 100
+ * images or more, (positive − negative) / (1 − negative) similarity below 0.02. Fresh weights are
+ * healthy: this tells a dead network, not a good one.
+ * @param options  may be NULL; grid and distort are not used.
+ * @param report   may be NULL.
+ * @return as scrl_evaluate_correspondence(). Since 0.1.
+ */
+scrl_status scrl_evaluate_health(scrl_model *model, const scrl_dataset *dataset,
+                                 const scrl_pair_options *options, scrl_health_report *report);
+
+/**
+ * The same on features that the host has; the rank is that of all rows of both.
+ * @param features  (N,F), N ≥ 2.
+ * @param partners  (N,F), of other views of the same things; NULL: none, then without similarities.
+ * @param report    may be NULL.
+ * @return SCRL_OK, SCRL_E_SHAPE, SCRL_E_ARGUMENT for features that are not finite, SCRL_E_MEMORY.
+ *         Any thread. Since 0.1.
+ */
+scrl_status scrl_evaluate_health_on(const scrl_tensor *features, const scrl_tensor *partners,
+                                    scrl_health_report *report);
 
 /* ------------------------------------------------------------- COCO metrics */
 

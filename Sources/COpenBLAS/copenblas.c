@@ -12,8 +12,14 @@ typedef void (*sgemm_fn)(int order, int ta, int tb, int m, int n, int k, float a
                          const float *a, int lda, const float *b, int ldb, float beta, float *c,
                          int ldc);
 
+// Fortran: every argument by address, matrices by column.
+typedef void (*dgesdd_fn)(const char *job, const int *m, const int *n, double *a, const int *lda,
+                          double *s, double *u, const int *ldu, double *vt, const int *ldvt,
+                          double *work, const int *lwork, int *iwork, int *info);
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static sgemm_fn sgemm;
+static dgesdd_fn dgesdd; // NULL where OpenBLAS was built without LAPACK
 static char core[64], config[256], error[256];
 
 // The best kernel set of this OpenBLAS for a CPU with these features; NULL: leave its choice.
@@ -66,6 +72,7 @@ static void open_library(void) {
   set_threads(1);
   snprintf(core, sizeof core, "%s", get_core());
   snprintf(config, sizeof config, "%s", get_config ? get_config() : "");
+  dgesdd = (dgesdd_fn)dlsym(library, "dgesdd_");
   sgemm = found;
 }
 
@@ -83,4 +90,28 @@ void copenblas_sgemm(int transpose_a, int transpose_b, int m, int n, int k, floa
                      int ldc) {
   sgemm(ROW_MAJOR, transpose_a ? TRANSPOSE : NO_TRANSPOSE,
         transpose_b ? TRANSPOSE : NO_TRANSPOSE, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+// A row-major matrix is its transpose by column, which has the same singular values.
+int copenblas_singular_values(int rows, int columns, double *matrix, double *values) {
+  if (!dgesdd) return -2;
+  const int m = columns, n = rows, one = 1, ask = -1;
+  const int shorter = m < n ? m : n;
+  double unused = 0, wanted = 0;
+  int info = 0;
+  int *integers = malloc(8 * (size_t)shorter * sizeof *integers);
+  if (!integers) return -1;
+  dgesdd("N", &m, &n, matrix, &m, values, &unused, &one, &unused, &one, &wanted, &ask, integers,
+         &info);
+  double *work = info == 0 ? malloc((size_t)wanted * sizeof *work) : NULL;
+  if (info == 0 && work) {
+    const int length = (int)wanted;
+    dgesdd("N", &m, &n, matrix, &m, values, &unused, &one, &unused, &one, work, &length, integers,
+           &info);
+  } else if (info == 0) {
+    info = -1;
+  }
+  free(work);
+  free(integers);
+  return info;
 }

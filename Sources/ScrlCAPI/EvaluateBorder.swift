@@ -89,14 +89,14 @@ private func put(
   try writeStruct(scrl_linear_report(report), to: target, "evaluate_linear: report")
 }
 
-/// A host's features (N,F) and their labels.
-private func rows(
+/// A host's features (N,F) and their labels; `name` is "evaluate_linear: train" or alike.
+func labelledRows(
   _ features: UnsafePointer<scrl_tensor>?, _ labels: UnsafePointer<Int32>?, _ name: String
 ) throws(ScrlError) -> (features: Tensor, labels: [Int]) {
   guard let labels else {
-    throw ScrlError(.argument, "evaluate_linear: \(name)_labels is NULL · expected labels")
+    throw ScrlError(.argument, "\(name)_labels is NULL · expected labels")
   }
-  let tensor = try borrow(features, [-1, -1], "evaluate_linear: \(name)_features").copied()
+  let tensor = try borrow(features, [-1, -1], "\(name)_features").copied()
   return (tensor, (0..<tensor.shape[0]).map { Int(labels[$0]) })
 }
 
@@ -131,9 +131,10 @@ public func scrl_evaluate_linear_on(
   border { () throws(ScrlError) in
     try checkStruct(report, "evaluate_linear: report")
     let request = try LinearRequest(options)
-    let learnt = try rows(train_features, train_labels, "train")
+    let learnt = try labelledRows(train_features, train_labels, "evaluate_linear: train")
     let hasTest = test_features != nil || test_labels != nil
-    let tested = hasTest ? try rows(test_features, test_labels, "test") : nil
+    let tested =
+      hasTest ? try labelledRows(test_features, test_labels, "evaluate_linear: test") : nil
     let made = try evaluateLinear(
       features: learnt.features, labels: learnt.labels, test: tested, request.options,
       engine: try makeEngine(), listener: request.listener)

@@ -17,7 +17,7 @@ final class ModelHandle: Handle, @unchecked Sendable {
   }
 }
 
-private func stage(_ name: UnsafePointer<CChar>?) throws(ScrlError) -> Stage {
+func stage(_ name: UnsafePointer<CChar>?) throws(ScrlError) -> Stage {
   let word = try text(name, "stage")
   guard let stage = Stage(rawValue: word) else {
     let names = Stage.allCases.map(\.rawValue).joined(separator: ", ")

@@ -58,6 +58,11 @@ extension scrl_step_report {
     steps_skipped = UInt64(report.stepsSkipped)
     probe_loss = report.probeLoss
     accuracy = report.accuracy
+    deviation = report.health?.deviation ?? .nan
+    effective_rank = report.health?.effectiveRank ?? .nan
+    positive_similarity = report.health?.positive ?? .nan
+    negative_similarity = report.health?.negative ?? .nan
+    collapse = report.health?.collapse.map { eternal($0.rawValue) }
   }
 }
 

@@ -8,34 +8,39 @@ import ScrlStore
 import ScrlTensor
 
 final class ImageFeatures: FeatureSource {
-  private static let chunk = 16  // images between two progress reports, as many as a pass takes
+  static let chunk = 16  // images between two progress reports, as many as a pass takes
 
   private let backbone: Backbone
-  private let dataset: DatasetReader
+  private let operation: String
   private let size: Int  // S
-  private let makers: [EvaluationView]  // one per thread
+  private let isRandom: Bool
+  private let team: ImageTeam<ViewMaker>
   private let advance: (Int) throws(ScrlError) -> Void
-  private(set) var unreadable: Set<Int> = []
 
   var featureCount: Int { backbone.embeddingSize }
+  var unreadable: Set<Int> { team.unreadable }
 
   /// - Parameters:
   ///   - isRandom: random crops that the epoch chooses, or centre crops.
   ///   - advance: hears of every so many images; may throw `.cancelled`.
   init(
-    _ backbone: Backbone, _ dataset: DatasetReader, _ options: LinearOptions, isRandom: Bool,
+    _ backbone: Backbone, _ dataset: DatasetReader, _ reading: ImageReading, isRandom: Bool,
     workers: Workers, advance: @escaping (Int) throws(ScrlError) -> Void
   ) throws(ScrlError) {
     self.backbone = backbone
-    self.dataset = dataset
     self.advance = advance
-    size = options.size ?? backbone.config.viewSize
-    var makers: [EvaluationView] = []
-    for _ in 0..<min(options.viewThreads ?? workers.count, ImageFeatures.chunk) {
-      makers.append(
-        try EvaluationView(dataset, size: size, isRandom: isRandom, seed: options.seed))
+    self.isRandom = isRandom
+    operation = reading.operation
+    let size = reading.size ?? backbone.config.viewSize
+    self.size = size
+    team = try ImageTeam(
+      dataset, threads: min(reading.threads ?? workers.count, ImageFeatures.chunk),
+      operation: operation
+    ) { () throws(ScrlError) in
+      ViewMaker(
+        options: ViewOptions(size: size, cropScale: 0.08...1, augmentation: .simple),
+        boxes: BoxOptions(), seed: reading.seed)
     }
-    self.makers = makers
   }
 
   func features(of samples: [Int], epoch: Int) throws(ScrlError) -> FeatureRows {
@@ -58,7 +63,7 @@ final class ImageFeatures: FeatureSource {
     let kept = UnsafeBufferPointer(start: rows.pointer, count: places.count * width)
     guard kept.allSatisfy(\.isFinite) else {
       throw ScrlError(
-        .diverged, "evaluate_linear: the backbone's features are not finite · expected numbers")
+        .diverged, "\(operation): the backbone's features are not finite · expected numbers")
     }
     guard places.count < samples.count else { return FeatureRows(rows: rows, places: places) }
     return FeatureRows(
@@ -71,70 +76,31 @@ final class ImageFeatures: FeatureSource {
   ) throws(ScrlError) -> (views: Tensor, places: [Int]) {
     let views = try Tensor(uninitialized: [samples.count, 3, size, size])
     let (target, length) = (views.pointer, 3 * size * size)
-    let places = Array(samples.indices)
-    var failures = [ScrlError?](repeating: nil, count: places.count)
-    let (makers, threads) = (self.makers, self.makers.count)
-    failures.withUnsafeMutableBufferPointer { failures in
-      nonisolated(unsafe) let failures = failures
-      Workers(threads).run(threads) { thread in
-        for i in stride(from: thread, to: places.count, by: threads) {
-          failures[i] = makers[thread].make(
-            samples[places[i]], epoch: epoch, into: target + i * length)
-        }
+    let numbers = Array(samples)
+    let isRandom = self.isRandom
+    let good = team.forEach(numbers) { maker, image, i throws(ScrlError) in
+      if isRandom {
+        try maker.makeOne(
+          image, epoch: epoch, sample: numbers[i], pixelLayout: .planar,
+          into: target + i * length)
+      } else {
+        try maker.prepareForInference(image, layout: .planar, into: target + i * length)
       }
     }
-    var kept: [Int] = []
-    for (i, place) in places.enumerated() {
-      if let failure = failures[i] {
-        if unreadable.insert(samples[place]).inserted {  // said once, not in every epoch
-          Log.shared.note("evaluate_linear: image \(samples[place]) left out: \(failure)")
-        }
-        continue
-      }
-      if kept.count < i {
-        (target + kept.count * length).update(from: target + i * length, count: length)
-      }
-      kept.append(place)
-    }
-    guard kept.count < places.count else { return (views, kept) }
-    let shorter = try Tensor(uninitialized: [kept.count, 3, size, size])
-    shorter.pointer.update(from: target, count: shorter.count)
-    return (shorter, kept)
+    return (try views.keeping(good), good.map { samples.startIndex + $0 })
   }
 }
 
-/// One thread's tools: bytes, decoder, view.
-private final class EvaluationView {
-  private let dataset: DatasetReader
-  private let isRandom: Bool
-  private let codec: JPEGCodec
-  private let maker: ViewMaker
-  private var bytes: [UInt8] = []
-  private var image = RGBImage()
-
-  init(_ dataset: DatasetReader, size: Int, isRandom: Bool, seed: UInt64) throws(ScrlError) {
-    self.dataset = dataset
-    self.isRandom = isRandom
-    codec = try JPEGCodec()
-    maker = ViewMaker(
-      options: ViewOptions(size: size, cropScale: 0.08...1, augmentation: .simple),
-      boxes: BoxOptions(), seed: seed)
-  }
-
-  /// Writes 3·S·S floats, or says why the image cannot be read.
-  func make(_ index: Int, epoch: Int, into target: UnsafeMutablePointer<Float>) -> ScrlError? {
-    do throws(ScrlError) {
-      try dataset.readJPEG(index, into: &bytes)
-      try bytes.decode(with: codec, into: &image)
-      if isRandom {
-        try maker.makeOne(
-          image, epoch: epoch, sample: index, pixelLayout: .planar, into: target)
-      } else {
-        try maker.prepareForInference(image, layout: .planar, into: target)
-      }
-      return nil
-    } catch {
-      return error
+extension Tensor {
+  /// Some of the images of (N,…), moved together, in the order given; the same memory when it is
+  /// all of them, which must then be ascending.
+  func keeping(_ images: [Int]) throws(ScrlError) -> Tensor {
+    guard images.count < shape[0] else { return self }
+    let kept = try Tensor(uninitialized: [images.count] + shape.dropFirst())
+    let length = count / max(shape[0], 1)
+    for (place, image) in images.enumerated() {
+      (kept.pointer + place * length).update(from: pointer + image * length, count: length)
     }
+    return kept
   }
 }

@@ -1,11 +1,12 @@
-// Which images or feature rows take part, under which class, and which are held out.
+// Which images, boxes or feature rows take part, under which class, and which are held out.
 
 import ScrlBase
+import ScrlTensor
 
 /// One image of a dataset, or one row of a feature matrix.
 struct LabelledRow: Equatable {
   let index: Int  // in its dataset or matrix
-  let label: Int  // 0..<classes; −1: a class that train lacks
+  var label: Int  // 0..<classes; −1: a class that train lacks
 }
 
 struct LabelledRows {
@@ -17,35 +18,49 @@ struct LabelledRows {
   /// - Parameters:
   ///   - train: a class per row, −1: none.
   ///   - test: nil: a fifth of train is held out.
-  init(train: [Int], test: [Int]?, seed: UInt64) throws(ScrlError) {
-    let labelled = train.indices.filter { train[$0] >= 0 }
-    let known = Set(labelled.map { train[$0] }).sorted()
-    guard !known.isEmpty else {
-      throw ScrlError(
-        .data, "evaluate_linear: none of \(train.count) train images has a label · expected labels")
+  ///   - limits: at most so many rows of each, drawn by the seed; nil: all.
+  init(
+    train: [Int], test: [Int]?, seed: UInt64,
+    limits: (train: Int?, test: Int?) = (nil, nil), for operation: String
+  ) throws(ScrlError) {
+    func labelled(_ labels: [Int]) -> [LabelledRow] {
+      labels.indices.filter { labels[$0] >= 0 }.map { LabelledRow(index: $0, label: labels[$0]) }
     }
+    let rows = labelled(train)
+    guard !rows.isEmpty else {
+      throw ScrlError(
+        .data, "\(operation): none of \(train.count) train images has a label · expected labels")
+    }
+    let parts = test.map { (rows, labelled($0)) } ?? LabelledRows.heldOut(rows, seed: seed)
+    let learnt = drawn(parts.0.count, limit: limits.train, seed: seed).map { parts.0[$0] }
+    let tested = drawn(parts.1.count, limit: limits.test, seed: seed).map { parts.1[$0] }
+    let known = Set(learnt.map(\.label)).sorted()
     guard known.count > 1 else {
       throw ScrlError(
-        .data, "evaluate_linear: all train labels are \(known[0]) · expected two classes or more")
+        .data,
+        "\(operation): all train labels are \(known.first ?? -1) · expected two classes or more")
+    }
+    guard !tested.isEmpty else {
+      throw ScrlError(
+        .data, "\(operation): no labelled image to test on · expected one, or 5 to hold one out")
     }
     // Classes are numbered as they occur: labels may be sparse and large.
     var numbers: [Int: Int] = [:]
     for (number, label) in known.enumerated() { numbers[label] = number }
-    let rows = labelled.map { LabelledRow(index: $0, label: numbers[train[$0]] ?? -1) }
-    classes = known.count
-    if let test {
-      let kept = test.indices.filter { test[$0] >= 0 }
-      self.train = rows
-      self.test = kept.map { LabelledRow(index: $0, label: numbers[test[$0]] ?? -1) }
-      unlabelled = train.count - rows.count + test.count - kept.count
-    } else {
-      (self.train, self.test) = LabelledRows.heldOut(rows, seed: seed)
-      unlabelled = train.count - rows.count
+    func numbered(_ rows: [LabelledRow]) -> [LabelledRow] {
+      rows.map { LabelledRow(index: $0.index, label: numbers[$0.label] ?? -1) }
     }
-    guard !self.test.isEmpty else {
-      throw ScrlError(
-        .data, "evaluate_linear: no labelled image to test on · expected one, or 5 to hold one out")
-    }
+    (self.train, self.test, classes) = (numbered(learnt), numbered(tested), known.count)
+    unlabelled =
+      train.count - rows.count + (test.map { $0.count - labelled($0).count } ?? 0)
+  }
+
+  /// The share of the test rows that have the train rows' most frequent class, of several the first.
+  var chance: Double {
+    var counts = [Int](repeating: 0, count: classes)
+    for row in train { counts[row.label] += 1 }
+    let most = counts.firstIndex(of: counts.max() ?? 0) ?? 0
+    return Double(test.count { $0.label == most }) / Double(test.count)
   }
 
   /// Every fifth row of the classes one after another, each class in an order drawn from the seed.
@@ -61,4 +76,39 @@ struct LabelledRows {
     }
     return (train, test)
   }
+}
+
+/// Refuses a host's rows that do not fit: train (N,F) with N labels, test (M,F) with M.
+func checkRows(
+  _ features: Tensor, _ labels: [Int], _ test: (features: Tensor, labels: [Int])?,
+  _ operation: String
+) throws(ScrlError) {
+  let width = features.shape.last ?? 0
+  try check(features, labels, width: width, "train", operation)
+  if let test { try check(test.features, test.labels, width: width, "test", operation) }
+}
+
+private func check(
+  _ features: Tensor, _ labels: [Int], width: Int, _ name: String, _ operation: String
+) throws(ScrlError) {
+  guard features.shape.count == 2, features.shape == [labels.count, width], width > 0 else {
+    throw ScrlError(
+      .shape,
+      "\(operation): got \(name) features \(features.shape) · expected [\(labels.count), \(width)]")
+  }
+  if let row = labels.firstIndex(where: { $0 < -1 }) {
+    throw ScrlError(
+      .argument,
+      "\(operation): got label \(labels[row]) in \(name) row \(row) · expected −1 or more")
+  }
+  try checkFinite(features, name, operation)
+}
+
+/// Refuses features (N,F) that are not numbers.
+func checkFinite(_ features: Tensor, _ name: String, _ operation: String) throws(ScrlError) {
+  guard let place = features.buffer.firstIndex(where: { !$0.isFinite }) else { return }
+  throw ScrlError(
+    .argument,
+    "\(operation): got \(features.buffer[place]) in \(name) row \(place / features.shape[1]) · "
+      + "expected finite features")
 }

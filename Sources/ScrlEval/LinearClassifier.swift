@@ -15,13 +15,15 @@ final class LinearClassifier {
   private let weightState: UpdateState
   private let biasState: UpdateState
   private let adapts: Bool
+  private let operation: String
   private let engine: any Engine
 
   /// Corrected: zeros, plain SGD. The loss is convex and features outnumber rows in small sets:
   /// what a random start adds where no train row reaches would stay as noise.
   /// Official: torch.nn.Linear's start, weight and bias both under LARS.
   init(
-    features: Int, classes: Int, quirks: Quirks, seed: UInt64, engine: any Engine
+    features: Int, classes: Int, quirks: Quirks, seed: UInt64,
+    operation: String = "evaluate_linear", engine: any Engine
   ) throws(ScrlError) {
     var source =
       quirks == .official
@@ -37,6 +39,7 @@ final class LinearClassifier {
     weightState = try UpdateState(like: weight)
     biasState = try UpdateState(like: bias)
     adapts = quirks == .official
+    self.operation = operation
     self.engine = engine
   }
 
@@ -53,7 +56,7 @@ final class LinearClassifier {
     let (loss, slopes) = try softmaxCrossEntropy(logits, labels: labels, engine.workers)
     guard loss.isFinite else {
       throw ScrlError(
-        .diverged, "evaluate_linear: the loss is \(loss) · expected a smaller learning rate")
+        .diverged, "\(operation): the loss is \(loss) · expected a smaller learning rate")
     }
     weightState.gradient.pointer.update(repeating: 0, count: weight.count)
     biasState.gradient.pointer.update(repeating: 0, count: bias.count)

@@ -16,16 +16,17 @@ package func evaluateLinear(
 ) throws(ScrlError) -> LinearReport {
   let start = monotonicSeconds()
   try options.check()
-  let rows = try LabelledRows(train: train.labels, test: test?.labels, seed: options.seed)
+  let rows = try LabelledRows(
+    train: train.labels, test: test?.labels, seed: options.seed, for: options.operation)
   let recipe = try LinearRecipe(
     options, model: backbone.config, trainImages: rows.train.count)
   let meter = Meter(
-    epochs: recipe.epochs, countsRows: false,
+    options.operation, epochs: recipe.epochs, countsRows: false,
     total: rows.train.count * options.trainPasses + rows.test.count, listener)
 
   func images(_ dataset: DatasetReader, isRandom: Bool) throws(ScrlError) -> ImageFeatures {
     try ImageFeatures(
-      backbone, dataset, options, isRandom: isRandom, workers: engine.workers,
+      backbone, dataset, options.reading, isRandom: isRandom, workers: engine.workers,
       advance: meter.advance)
   }
   let tested = try StoredFeatures(
@@ -54,12 +55,13 @@ package func evaluateLinear(
 ) throws(ScrlError) -> LinearReport {
   let start = monotonicSeconds()
   try options.check()
-  try checkRows(features, labels, width: features.shape.last ?? 0, "train")
-  if let test { try checkRows(test.features, test.labels, width: features.shape[1], "test") }
-  let rows = try LabelledRows(train: labels, test: test?.labels, seed: options.seed)
+  try checkRows(features, labels, test, options.operation)
+  let rows = try LabelledRows(
+    train: labels, test: test?.labels, seed: options.seed, for: options.operation)
   let recipe = try LinearRecipe(options, model: nil, trainImages: rows.train.count)
   let meter = Meter(
-    epochs: recipe.epochs, countsRows: true, total: rows.train.count * recipe.epochs, listener)
+    options.operation, epochs: recipe.epochs, countsRows: true,
+    total: rows.train.count * recipe.epochs, listener)
   // Copies: standardising writes in place, and only the rows that take part may shape its scale.
   let all = StoredFeatures(features)
   let source = try StoredFeatures(all, samples: rows.train.map(\.index), views: 1)
@@ -72,30 +74,9 @@ package func evaluateLinear(
   return report
 }
 
-private func checkRows(
-  _ features: Tensor, _ labels: [Int], width: Int, _ name: String
-) throws(ScrlError) {
-  guard features.shape.count == 2, features.shape == [labels.count, width], width > 0 else {
-    throw ScrlError(
-      .shape,
-      "evaluate_linear: got \(name) features \(features.shape) · expected "
-        + "[\(labels.count), \(width)]")
-  }
-  if let row = labels.firstIndex(where: { $0 < -1 }) {
-    throw ScrlError(
-      .argument,
-      "evaluate_linear: got label \(labels[row]) in \(name) row \(row) · expected −1 or more")
-  }
-  if let place = features.buffer.firstIndex(where: { !$0.isFinite }) {
-    throw ScrlError(
-      .argument,
-      "evaluate_linear: got \(features.buffer[place]) in \(name) row \(place / width) · expected "
-        + "finite features")
-  }
-}
-
-/// Tells the listener how far it is.
+/// Tells the listener of a layer's training how far it is.
 final class Meter {
+  private let operation: String
   private let epochs: Int
   private let countsRows: Bool  // false: images through the backbone
   private let total: Int
@@ -104,7 +85,11 @@ final class Meter {
   var epoch = 0
   var loss = 0.0
 
-  init(epochs: Int, countsRows: Bool, total: Int, _ listener: @escaping LinearListener) {
+  init(
+    _ operation: String, epochs: Int, countsRows: Bool, total: Int,
+    _ listener: @escaping LinearListener
+  ) {
+    self.operation = operation
     self.epochs = epochs
     self.countsRows = countsRows
     self.total = total
@@ -117,7 +102,7 @@ final class Meter {
       epoch: epoch, epochs: epochs, done: done, total: total, loss: loss)
     guard listener(progress) else {
       throw ScrlError(
-        .cancelled, "evaluate_linear: stopped by the host in epoch \(epoch) of \(epochs)")
+        .cancelled, "\(operation): stopped by the host in epoch \(epoch) of \(epochs)")
     }
   }
 
@@ -125,6 +110,10 @@ final class Meter {
 }
 
 extension LinearOptions {
+  fileprivate var reading: ImageReading {
+    ImageReading(operation: operation, size: size, seed: seed, threads: viewThreads)
+  }
+
   /// Times that every train image goes through the backbone.
   fileprivate var trainPasses: Int {
     switch views {
@@ -136,5 +125,6 @@ extension LinearOptions {
 }
 
 extension DatasetReader {
-  fileprivate var labels: [Int] { (0..<count).map { Int(label(of: $0) ?? -1) } }
+  /// The class of each image, −1: none.
+  var labels: [Int] { (0..<count).map { Int(label(of: $0) ?? -1) } }
 }

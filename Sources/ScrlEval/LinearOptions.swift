@@ -24,12 +24,13 @@ package struct LinearOptions: Equatable, Sendable {
   package var size: Int?  // S, pixels per side of a view; nil: the model's
   package var seed: UInt64 = 0
   package var viewThreads: Int?  // nil: as many as compute
+  var operation = "evaluate_linear"  // the call that a message names
 
   package init() {}
 
   package func check() throws(ScrlError) {
     func expect(_ isGood: Bool, _ what: String) throws(ScrlError) {
-      guard isGood else { throw ScrlError(.argument, "evaluate_linear: got " + what) }
+      guard isGood else { throw ScrlError(.argument, "\(operation): got " + what) }
     }
     try expect((1...1_000_000).contains(epochs), "\(epochs) epochs · expected 1…1000000")
     let warmup = resolvedWarmup
@@ -52,7 +53,7 @@ package struct LinearOptions: Equatable, Sendable {
     guard warmup < epochs else {
       throw ScrlError(
         .config,
-        "evaluate_linear: got \(warmup) warm-up epochs of \(epochs) · expected fewer than all")
+        "\(operation): got \(warmup) warm-up epochs of \(epochs) · expected fewer than all")
     }
   }
 
@@ -74,7 +75,8 @@ struct LinearRecipe {
     guard batch <= trainImages else {
       throw ScrlError(
         .data,
-        "evaluate_linear: got \(trainImages) train images · expected a batch, \(batch), or more")
+        "\(options.operation): got \(trainImages) to train on · expected a batch, \(batch), or more"
+      )
     }
     baseRate = options.baseRate ?? (model?.method == .byol ? 0.05 : 0.2)
     quirks = options.quirks ?? model?.quirks ?? .corrected

@@ -25,7 +25,7 @@ struct LinearRun {
     (self.train, self.test, self.meter, self.engine) = (train, test, meter, engine)
     guard test.unreadable.count < rows.test.count else {
       throw ScrlError(
-        .data, "evaluate_linear: none of \(rows.test.count) test images can be read")
+        .data, "\(options.operation): none of \(rows.test.count) test images can be read")
     }
   }
 
@@ -34,13 +34,13 @@ struct LinearRun {
     let standardiser = options.standardises ? try prepared() : nil
     if train.unreadable.count == rows.train.count {
       throw ScrlError(
-        .data, "evaluate_linear: none of \(rows.train.count) train images can be read")
+        .data, "\(options.operation): none of \(rows.train.count) train images can be read")
     }
 
     // 2. The layer.
     let layer = try LinearClassifier(
       features: train.featureCount, classes: rows.classes, quirks: recipe.quirks,
-      seed: options.seed, engine: engine)
+      seed: options.seed, operation: options.operation, engine: engine)
     var report = LinearReport()
     report.classes = rows.classes
     (report.batch, report.baseRate) = (recipe.batch, recipe.baseRate)
@@ -126,6 +126,6 @@ struct LinearRun {
 }
 
 /// 0..<count in consecutive ranges; the last may be short.
-private func batches(of count: Int, _ length: Int) -> [Range<Int>] {
+func batches(of count: Int, _ length: Int) -> [Range<Int>] {
   stride(from: 0, to: count, by: length).map { $0..<min(count, $0 + length) }
 }

@@ -38,7 +38,8 @@ package final class Backbone {
   /// F of `embed`.
   package var embeddingSize: Int { encoder.channels(of: config.trainedStage) }
   /// F of `embedRegions`.
-  package var regionSize: Int { encoder.channels(of: config.roiStage) }
+  package var regionSize: Int { channels(of: config.roiStage) }
+  package func channels(of stage: Stage) -> Int { encoder.channels(of: stage) }
 
   /// (N,C,h,w) of a stage for images of H×W pixels.
   package func featureShape(
@@ -64,35 +65,41 @@ package final class Backbone {
     return result
   }
 
-  /// Images (N,3,H,W) plain → globally pooled features of the trained stage (N,F).
-  package func embed(_ images: Tensor) throws(ScrlError) -> Tensor {
+  /// Images (N,3,H,W) plain → globally pooled features (N,F).
+  /// - Parameter stage: nil: the trained stage.
+  package func embed(_ images: Tensor, stage: Stage? = nil) throws(ScrlError) -> Tensor {
     try checkImages(images)
-    let result = try Tensor(uninitialized: [images.shape[0], embeddingSize])
-    try forEachMap(images, config.trainedStage) { map, range throws(ScrlError) in
+    let stage = stage ?? config.trainedStage
+    let width = channels(of: stage)
+    let result = try Tensor(uninitialized: [images.shape[0], width])
+    try forEachMap(images, stage) { map, range throws(ScrlError) in
       let rows = try self.engine.globalAveragePool(map)
-      (result.pointer + range.lowerBound * self.embeddingSize).update(
+      (result.pointer + range.lowerBound * width).update(
         from: rows.pointer, count: rows.count)
     }
     return result
   }
 
-  /// RoIAligned features (K,F) of boxes of images (N,3,H,W) plain, at roi.stage: one cell a box,
-  /// whatever roi.pool_size training used.
+  /// RoIAligned features (K,F) of boxes of images (N,3,H,W) plain, one cell a box, whatever
+  /// roi.pool_size training used.
+  /// - Parameter stage: nil: roi.stage.
   package func embedRegions(
-    _ images: Tensor, boxes: [RegionBox]
+    _ images: Tensor, boxes: [RegionBox], stage: Stage? = nil
   ) throws(ScrlError) -> Tensor {
     try checkImages(images)
-    let roi = try config.roiOptions(side: 1)
-    let result = try Tensor(uninitialized: [boxes.count, regionSize])
+    let stage = stage ?? config.roiStage
+    let roi = try config.roiOptions(side: 1, stage: stage)
+    let width = channels(of: stage)
+    let result = try Tensor(uninitialized: [boxes.count, width])
     let rowsByImage = Dictionary(grouping: boxes.indices) { boxes[$0].image }
     let isWanted = { (range: Range<Int>) in range.contains { rowsByImage[$0] != nil } }
-    try forEachMap(images, config.roiStage, where: isWanted) { map, range throws(ScrlError) in
+    try forEachMap(images, stage, where: isWanted) { map, range throws(ScrlError) in
       let rows = range.flatMap { rowsByImage[$0] ?? [] }
       let inside = rows.map { boxes[$0].moved(to: boxes[$0].image - range.lowerBound) }
       let pooled = try self.engine.roiAlign(map, boxes: inside, roi)
       for (place, row) in rows.enumerated() {
-        (result.pointer + row * self.regionSize).update(
-          from: pooled.pointer + place * self.regionSize, count: self.regionSize)
+        (result.pointer + row * width).update(
+          from: pooled.pointer + place * width, count: width)
       }
     }
     return result

@@ -64,7 +64,7 @@ package struct Batch {
 }
 
 extension RegionBox {
-  func moved(to image: Int) -> RegionBox {
+  package func moved(to image: Int) -> RegionBox {
     RegionBox(image: image, x0: x0, y0: y0, x1: x1, y1: y1)
   }
 }

@@ -75,6 +75,7 @@ package struct Config: Equatable, Sendable {
   package var loaderPrefetch = 2
   package var checkpointEvery = 0
   package var checkpointKeep = 3
+  package var healthEvery = 50
 
   package var detect = DetectConfig()
 
@@ -95,8 +96,8 @@ package struct Config: Equatable, Sendable {
     rateRule.rate(base: baseRate, globalBatch: batch)
   }
 
-  /// The last stage that training shapes: its pooled features are the embedding.
-  package var trainedStage: Stage { method == .scrl ? roiStage : .layer4 }
+  /// The last stage that training shapes, by whatever method: its pooled features are the embedding.
+  package var trainedStage: Stage { roiStage }
 
   /// Whether a step needs the images' classes.
   package var usesLabels: Bool { method == .supervised || probeOnline }

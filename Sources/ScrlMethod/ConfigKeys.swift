@@ -25,7 +25,8 @@ package struct ConfigKey: Sendable {
     integer("head.output", \.headOutput, 1...65536, "length of a projection"),
     choice(
       "roi.stage", \.roiStage,
-      "the stage whose feature map SCRL pools; later ones keep their first weights"),
+      "the last stage that is trained: SCRL pools boxes of its map, the others average it; later "
+        + "ones keep their first weights"),
     integer(
       "roi.pool_size", \.roiPoolSize, 1...16,
       "RoIAlign cells per box and axis; all of them, flattened, are the projector's input"),
@@ -87,6 +88,10 @@ package struct ConfigKey: Sendable {
       "steps between checkpoints; 0: every epoch", shapesResult: false),
     integer(
       "checkpoint.keep", \.checkpointKeep, 1...1000, "checkpoints kept", shapesResult: false),
+    integer(
+      "health.every", \.healthEvery, 0...1_000_000_000,
+      "steps between looks for signs of collapse in what training projects; 0: never",
+      shapesResult: false),
   ]
 
   package static func named(_ name: String) throws(ScrlError) -> ConfigKey {

@@ -165,7 +165,7 @@ extension [UInt8] {
 }
 
 extension PixelBox {
-  func region(image: Int) -> RegionBox {
+  package func region(image: Int) -> RegionBox {
     RegionBox(image: image, x0: x0, y0: y0, x1: x1, y1: y1)
   }
 }

@@ -29,6 +29,17 @@ package struct Metrics: Equatable, Sendable {
   }
 }
 
+extension Health {
+  /// Its part of a line, with a comma at the end; null where a number could not be had.
+  fileprivate var json: String {
+    func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
+    let sign = collapse.map { "\"\($0.rawValue)\"" } ?? "null"
+    return "\"deviation\": \(number(deviation)), \"effective_rank\": \(number(effectiveRank)), "
+      + "\"positive_similarity\": \(number(positive)), "
+      + "\"negative_similarity\": \(number(negative)), \"collapse\": \(sign), "
+  }
+}
+
 extension StepReport {
   /// One line of metrics.jsonl, without its newline. "step" comes first: resuming relies on it.
   package func jsonLine(batch: Int) -> String {
@@ -36,7 +47,8 @@ extension StepReport {
     let judged = accuracy.isNaN ? "" : "\"probe_loss\": \(probeLoss), \"accuracy\": \(accuracy), "
     return "{\"step\": \(step), \"epoch\": \(epoch), \"loss\": \(didStep ? "\(loss)" : "null"), "
       + "\"learning_rate\": \(learningRate), \"ema_momentum\": \(emaMomentum), "
-      + "\"boxes\": \(boxes), \"skipped\": \(skipped), \(judged)\"seconds\": \(seconds), "
+      + "\"boxes\": \(boxes), \"skipped\": \(skipped), \(judged)\(health?.json ?? "")"
+      + "\"seconds\": \(seconds), "
       + "\"wait_seconds\": \(waitSeconds), \"images_per_second\": \(rate)}"
   }
 }

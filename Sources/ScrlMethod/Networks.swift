@@ -123,11 +123,13 @@ extension Config {
     return method == .scrl ? channels * roiPoolSize * roiPoolSize : channels
   }
 
-  /// RoIAlign P×P on the chosen stage (paper, section 3; there P = 1).
-  package func roiOptions(side: Int) throws(ScrlError) -> RoIAlignOptions {
+  /// RoIAlign P×P on the chosen stage (paper, section 3; there P = 1); nil: roi.stage.
+  package func roiOptions(
+    side: Int, stage: Stage? = nil
+  ) throws(ScrlError) -> RoIAlignOptions {
     try RoIAlignOptions(
       outputHeight: side, outputWidth: side,
-      spatialScale: 1 / Float(stem.stride(of: roiStage)), samplingRatio: roiSamplingRatio,
+      spatialScale: 1 / Float(stem.stride(of: stage ?? roiStage)), samplingRatio: roiSamplingRatio,
       aligned: roiAligned)
   }
 }

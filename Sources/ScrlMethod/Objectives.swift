@@ -12,11 +12,13 @@ struct Outcome {
   var loss = 0.0
   var probeLoss = 0.0  // 0 without a probe
   var accuracy = Double.nan  // of probe or classifier over the labelled views; NaN without any
+  var health: Health?  // nil: this step did not look
 }
 
 extension SelfDistillation {
+  /// - Parameter looks: whether to look for signs of collapse.
   func outcome(
-    _ batch: Batch, _ config: Config, _ pass: Pass, _ watch: inout StepWatch
+    _ batch: Batch, _ config: Config, looks: Bool, _ pass: Pass, _ watch: inout StepWatch
   ) throws(ScrlError) -> Outcome {
     let regions = try Regions(batch, config)
     // 1. Target network on both views and their boxes, nothing kept: t (2K,D). BatchNorm sees both
@@ -26,14 +28,18 @@ extension SelfDistillation {
 
     // 2. Online network and predictor on the same: q (2K,D).
     let features = try online.encoder.forward(batch.views, upTo: config.trainedStage, pass)
-    let q = try predictor.forward(
-      try online.projector.forward(try regions.pool(features, pass), pass), pass)
+    let z = try online.projector.forward(try regions.pool(features, pass), pass)
+    let q = try predictor.forward(z, pass)
     watch.lap(\.onlineForward)
 
     // 3. Loss: mean over boxes of (2 − 2 q₁·t₂) + (2 − 2 q₂·t₁), paper section 3; and the
     // probe's on features through which no gradient passes.
     var outcome = Outcome()
     outcome.loss = try pass.cosineRegressionLoss(q, target: t)
+    if looks, outcome.loss.isFinite {
+      outcome.health = try batch.health(
+        of: z, regions.boxes, areProjections: true, pass, &watch)
+    }
     if let probe, let labels = batch.viewLabels {
       let pooled = try pass.globalAveragePool(features.detached)
       let logits = try probe.forward(pooled, pass)
@@ -54,14 +60,36 @@ extension SelfDistillation {
 extension Classification {
   /// Softmax cross entropy of both views' pooled features, mean over the labelled views.
   func outcome(
-    _ batch: Batch, _ config: Config, _ pass: Pass, _ watch: inout StepWatch
+    _ batch: Batch, _ config: Config, looks: Bool, _ pass: Pass, _ watch: inout StepWatch
   ) throws(ScrlError) -> Outcome {
     let features = try encoder.forward(batch.views, upTo: config.trainedStage, pass)
-    let logits = try classifier.forward(try pass.globalAveragePool(features), pass)
+    let pooled = try pass.globalAveragePool(features)
+    let logits = try classifier.forward(pooled, pass)
     watch.lap(\.onlineForward)
     let labels = batch.viewLabels ?? []
     let loss = try pass.crossEntropyLoss(logits, labels: labels)
-    return Outcome(loss: loss, accuracy: accuracy(try logits.value(pass.engine), labels))
+    var outcome = Outcome(
+      loss: loss, accuracy: accuracy(try logits.value(pass.engine), labels))
+    if looks, loss.isFinite {
+      outcome.health = try batch.health(of: pooled, nil, areProjections: false, pass, &watch)
+    }
+    return outcome
+  }
+}
+
+extension Batch {
+  /// Of the rows that a step makes anyhow: projections, or what a classifier sees. It reads them and
+  /// touches nothing else.
+  /// - Parameter boxes: whose rows they are; nil: of the views as wholes.
+  fileprivate func health(
+    of rows: Activation, _ boxes: [RegionBox]?, areProjections: Bool, _ pass: Pass,
+    _ watch: inout StepWatch
+  ) throws(ScrlError) -> Health {
+    defer { watch.skip() }
+    let groups = (boxes.map { $0.map(\.image) } ?? Array(0..<2 * images)).map { $0 % images }
+    return try Health(
+      of: try rows.value(pass.engine), paired: true, groups: groups,
+      areProjections: areProjections, most: Health.trainingRows, pass.engine.workers)
   }
 }
 

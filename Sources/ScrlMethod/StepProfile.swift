@@ -35,5 +35,8 @@ struct StepWatch {
     last = now
   }
 
+  /// What was done since the last lap is none of the parts.
+  mutating func skip() { last = monotonicSeconds() }
+
   mutating func finish() { profile.total = monotonicSeconds() - start }
 }

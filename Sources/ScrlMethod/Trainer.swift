@@ -23,6 +23,7 @@ package struct StepReport: Sendable {
   package var accuracy: Double  // of probe or classifier on this step's views; NaN without labels
   package var seconds: Double
   package var waitSeconds: Double
+  package var health: Health?  // nil: this step did not look
 }
 
 package final class Trainer {
@@ -34,6 +35,7 @@ package final class Trainer {
   package internal(set) var stepsDone = 0
   package internal(set) var stepsSkipped = 0
   package private(set) var profile = StepProfile()
+  private var toldCollapse: Collapse?  // the log has it already
 
   package let engine: any Engine
   private let networks: Networks
@@ -98,6 +100,8 @@ package final class Trainer {
       report.loss = outcome.loss
       report.probeLoss = outcome.probeLoss
       report.accuracy = outcome.accuracy
+      report.health = outcome.health
+      tell(outcome.health, step: report.step)
     } else {
       stepsSkipped += 1
       report.stepsSkipped = stepsSkipped
@@ -110,6 +114,17 @@ package final class Trainer {
     profile = watch.profile
     report.seconds = profile.total
     return report
+  }
+
+  /// A sign of collapse goes to the log when it appears, not at every look.
+  private func tell(_ health: Health?, step: Int) {
+    guard let health else { return }
+    defer { toldCollapse = health.collapse }
+    guard let sign = health.collapse, sign != toldCollapse else { return }
+    Log.shared.note(
+      "train: step \(step): a sign of collapse: \(sign.rawValue) (deviation \(health.deviation), "
+        + "effective rank \(health.effectiveRank), cosine of matched \(health.positive), of "
+        + "different \(health.negative))")
   }
 
   private func nextBatch(_ dataset: DatasetReader) throws(ScrlError) -> Batch {
@@ -135,14 +150,15 @@ package final class Trainer {
     defer { trained.clearGradients() }
     let tape = Tape()
     let pass = Pass(engine: engine, tape: tape, mode: .training)
+    let looks = config.healthEvery > 0 && report.step % config.healthEvery == 0
     do throws(ScrlError) {
       // 1 to 3. Forward passes and the method's loss.
       let outcome: Outcome
       switch networks {
       case .selfDistillation(let networks):
-        outcome = try networks.outcome(batch, config, pass, &watch)
+        outcome = try networks.outcome(batch, config, looks: looks, pass, &watch)
       case .classification(let networks):
-        outcome = try networks.outcome(batch, config, pass, &watch)
+        outcome = try networks.outcome(batch, config, looks: looks, pass, &watch)
       }
       guard (outcome.loss + outcome.probeLoss).isFinite else {
         throw ScrlError(

@@ -134,7 +134,7 @@ build() { # shellcheck disable=SC2086
   esac
 }
 
-for name in ${@:-load library config files coco model trainer evaluate coco_metrics detector bench}; do
+for name in ${@:-load library config files coco model trainer evaluate judges coco_metrics detector bench}; do
   if build "$name" 2>"$work/log"; then
     program "$name" "$([ "$name" = load ] && echo "$library")"
   else

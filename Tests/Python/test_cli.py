@@ -26,6 +26,8 @@ def failed(done, code):
 @pytest.mark.parametrize("name", ["", "synth", "pack", "pretrain", "resume", "features", "info",
                                   "report", "config", "bench", "bench step",
                                   "bench views", "bench features", "bench kernels", "eval", "eval linear",
+                                  "eval knn", "eval regions", "eval retrieval",
+                                  "eval correspondence", "eval health",
                                   "eval coco", "export", "export coco", "export voc",
                                   "export cityscapes"])
 def test_help_needs_no_library(name):

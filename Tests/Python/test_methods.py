@@ -89,6 +89,26 @@ def test_the_probe_learns_and_moves_nothing_else(method):
         np.testing.assert_array_equal(value, states[1][name], err_msg=name)
 
 
+@pytest.mark.parametrize("method", ["scrl", "byol", "supervised"])
+def test_training_ends_at_the_stage_that_is_pooled(method):
+    one, two, rng = views()
+    boxes = random_boxes(6, 3, 64, rng)
+    make = supervised if method == "supervised" else lambda **values: small(method=method, **values)
+    config = make(**{"roi.stage": "layer2"})
+    with scrl.Model(config) as model:
+        assert model.embedding_size == model.region_size == 128
+        np.testing.assert_allclose(
+            model.embed(one), model.features(one, "layer2").mean((2, 3)), rtol=1e-5, atol=1e-6)
+    with scrl.Trainer(config) as trainer:
+        first = trainer.state_dict()
+        trainer.step_on(one, two, boxes, boxes, np.arange(6) % 3)
+        last = trainer.state_dict()
+    def moved(name):
+        return (first[f"online.encoder.{name}"] != last[f"online.encoder.{name}"]).any()
+    assert moved("conv1.weight") and moved("layer2.1.conv2.weight")
+    assert not moved("layer3.0.conv1.weight") and not moved("layer4.1.bn2.running_mean")
+
+
 def test_pool_size_widens_the_projector():
     one, two, rng = views()
     boxes = random_boxes(6, 3, 64, rng)

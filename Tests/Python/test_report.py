@@ -1,4 +1,4 @@
-"""Probe and report: numpy parts without the library, the page with it."""
+"""Report: numpy parts without the library, the page with it."""
 
 import json
 import re
@@ -8,17 +8,7 @@ import pytest
 
 import scrl
 from conftest import needs_library, small
-from scrl import pictures, probe, report
-
-
-def test_knn_and_linear_find_what_is_there(rng):
-    classes = rng.integers(0, 5, 400)
-    vectors = rng.standard_normal((5, 16))[classes] * 3 + rng.standard_normal((400, 16))
-    train, test = slice(0, 300), slice(300, 400)
-    for judge in (probe.knn_accuracy, probe.linear_accuracy):
-        assert judge(vectors[train], classes[train], vectors[test], classes[test]) > 0.9
-        noise = rng.standard_normal((400, 16))
-        assert judge(noise[train], classes[train], noise[test], classes[test]) < 0.45
+from scrl import pictures, report
 
 
 def test_pca_pictures_show_a_boundary():
@@ -51,5 +41,28 @@ def test_page_is_self_contained(data, tmp_path):
     page = (tmp_path / "r.html").read_text()
     assert page.startswith("<!doctype html>") and "<svg" in page and "data:image/png" in page
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", page)
+    assert page.count("places within a cell") == 2 * page.count("fresh weights: ") >= 2
     assert facts["steps"] == 4
+    assert "one linear layer" in page and "No sign of collapse" in page
+    before, after = facts["before"], facts["after"]
+    assert before["regions"]["test_boxes"] == after["regions"]["test_boxes"] > 0
+    assert 0 <= after["regions"]["knn"] <= 1 and after["health"]["collapse"] is None
+    assert after["correspondence"]["cells"] == before["correspondence"]["cells"]
     json.dumps(facts)
+
+
+@needs_library
+def test_page_of_pictures_without_boxes(tmp_path):
+    pytest.importorskip("matplotlib")
+    from PIL import Image
+
+    noise = np.random.default_rng(1)
+    for number in range(6):
+        Image.fromarray(noise.integers(0, 255, (80, 80, 3)).astype(np.uint8)).save(
+            tmp_path / f"{number}.jpg")
+    scrl.pack(tmp_path, tmp_path / "d.h5", progress=False)
+    with scrl.Trainer(small(**{"train.steps": 2}), tmp_path / "d.h5", tmp_path / "run") as trainer:
+        trainer.fit(progress=False)
+    facts = report.write(tmp_path / "run", tmp_path / "r.html", tmp_path / "d.h5", images=1)
+    assert facts["after"]["regions"] is None
+    assert "too few labelled boxes" in (tmp_path / "r.html").read_text()

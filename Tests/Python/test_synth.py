@@ -46,6 +46,30 @@ def test_annotations_describe_the_pictures(scenes):
                                 rows[-1] + 1 - rows[0]]
 
 
+def test_a_look_changes_what_it_says():
+    def grey_apart(look):  # of an object's pixels, from grey
+        pixels, things, _ = synth.render(2, 5, "objects", 96, look)
+        inside = pixels[things[0].mask].astype(float)
+        return (inside.max(1) - inside.min(1)).mean()
+
+    assert grey_apart(synth.Look(saturation=0)) < 2 < 20 < grey_apart(synth.Look())
+    alone = synth.Look(objects=(1, 1))
+    assert max(len(synth.render(2, k, "scenes", 160, alone)[1]) for k in range(8)) == 1
+    small, large = (max(t.mask.sum() for k in range(8) for t in synth.render(
+        2, k, "scenes", 160, synth.Look(radius=(r, r)))[1]) for r in (0.08, 0.2))
+    assert large > 3 * small
+    plain, parted = (synth.render(2, 10, "objects", 96, synth.Look(patches=n))[0] for n in (1, 5))
+    assert (plain != parted).any()
+
+
+@pytest.mark.parametrize("look", [
+    synth.Look(objects=(0, 3)), synth.Look(radius=(0.3, 0.2)), synth.Look(radius=(0.1, 0.6)),
+    synth.Look(patches=0), synth.Look(saturation=1.5), synth.Look(contrast=-1)])
+def test_wrong_looks_are_refused(tmp_path, look):
+    with pytest.raises(scrl.ArgumentError, match="synth"):
+        synth.write(tmp_path / "x", 2, look=look, workers=1, progress=False)
+
+
 def test_masks_of_a_picture_do_not_overlap():
     for index in range(10):
         _, things, _ = synth.render(0, index)

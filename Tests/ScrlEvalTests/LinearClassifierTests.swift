@@ -156,11 +156,11 @@ func momentsInParts() throws {
 @Test("a fifth is held out, class by class, by the seed; classes are numbered as they occur")
 func heldOut() throws {
   let labels = (0..<100).map { $0 % 10 == 9 ? -1 : ($0 % 2 == 0 ? 7 : Int(Int32.max)) }
-  let rows = try LabelledRows(train: labels, test: nil, seed: 1)
+  let rows = try LabelledRows(train: labels, test: nil, seed: 1, for: "t")
   #expect((rows.classes, rows.unlabelled) == (2, 10))
   #expect((rows.train.count, rows.test.count) == (72, 18))
   #expect(Set((rows.train + rows.test).map(\.index)).count == 90)
   #expect(rows.test.count { $0.label == 0 } == 10 && rows.test.count { $0.label == 1 } == 8)
-  #expect(try LabelledRows(train: labels, test: nil, seed: 1).test == rows.test)
-  #expect(try LabelledRows(train: labels, test: nil, seed: 2).test != rows.test)
+  #expect(try LabelledRows(train: labels, test: nil, seed: 1, for: "t").test == rows.test)
+  #expect(try LabelledRows(train: labels, test: nil, seed: 2, for: "t").test != rows.test)
 }

@@ -42,7 +42,7 @@ struct SupervisedTests {
     let place = try Workplace(labels: { Int32($0 % 3) })
     let run = try place.run {
       ($0.method, $0.baseRate, $0.rateRule, $0.steps) = (.supervised, 0.01, .none, 12)
-      ($0.augmentation, $0.epochs) = (.none, 4)
+      ($0.augmentation, $0.epochs, $0.roiStage) = (.none, 4, .layer4)
     }
     #expect(run.trainer.config.classes == 3)
     var losses: [Double] = []

@@ -18,4 +18,9 @@ const char *copenblas_config(void);
 void copenblas_sgemm(int transpose_a, int transpose_b, int m, int n, int k, float alpha,
                      const float *a, int lda, const float *b, int ldb, float beta, float *c,
                      int ldc);
+
+// The min(rows, columns) singular values of a row-major matrix, largest first (LAPACK's dgesdd); the
+// matrix is overwritten. 0: done; -1: no memory; -2: this OpenBLAS has no LAPACK; else dgesdd's info.
+// Any thread; copenblas_open() must have returned 1.
+int copenblas_singular_values(int rows, int columns, double *matrix, double *values);
 #endif

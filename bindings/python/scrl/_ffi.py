@@ -126,6 +126,9 @@ class scrl_step_report(_Sized):
         ("learning_rate", c_double), ("ema_momentum", c_double), ("boxes", c_uint64),
         ("skipped", c_uint64), ("seconds", c_double), ("wait_seconds", c_double),
         ("steps_skipped", c_uint64), ("probe_loss", c_double), ("accuracy", c_double),
+        ("deviation", c_double), ("effective_rank", c_double),
+        ("positive_similarity", c_double), ("negative_similarity", c_double),
+        ("collapse", c_char_p),
     ]
 
 
@@ -154,6 +157,7 @@ scrl_walk_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_size_t, c_void_p)
 scrl_step_fn = CFUNCTYPE(c_int32, POINTER(scrl_step_report), c_void_p)
 scrl_linear_fn = CFUNCTYPE(
     c_int32, c_size_t, c_size_t, c_size_t, c_size_t, c_double, c_void_p)
+scrl_evaluate_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_void_p)
 scrl_measure_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_void_p)
 scrl_detector_fn = CFUNCTYPE(c_int32, POINTER(scrl_detector_report), c_void_p)
 
@@ -209,6 +213,82 @@ class scrl_linear_report(_Sized):
     ]
 
 
+class scrl_knn_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("neighbours", c_int32), ("temperature", c_double),
+        ("size", c_uint64), ("train_images", c_uint64), ("test_images", c_uint64),
+        ("seed", c_uint64), ("view_threads", c_int32), ("progress", scrl_evaluate_fn),
+        ("user", c_void_p),
+    ]
+
+
+class scrl_knn_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("classes", c_int32), ("accuracy", c_double),
+        ("top5", c_double), ("chance", c_double), ("neighbours", c_uint64),
+        ("train_images", c_uint64), ("test_images", c_uint64), ("left_out", c_uint64),
+        ("unseen", c_uint64), ("seconds", c_double),
+    ]
+
+
+class scrl_region_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("neighbours", c_int32), ("stage", c_char_p),
+        ("size", c_uint64), ("longest", c_uint64), ("train_images", c_uint64),
+        ("test_images", c_uint64), ("epochs", c_int32), ("view_threads", c_int32),
+        ("batch", c_uint64), ("base_lr", c_double), ("seed", c_uint64),
+        ("progress", scrl_evaluate_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_region_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("classes", c_int32), ("linear_accuracy", c_double),
+        ("linear_top5", c_double), ("knn_accuracy", c_double), ("knn_top5", c_double),
+        ("chance", c_double), ("train_boxes", c_uint64), ("test_boxes", c_uint64),
+        ("train_images", c_uint64), ("test_images", c_uint64), ("left_out", c_uint64),
+        ("unseen", c_uint64), ("neighbours", c_uint64), ("batch", c_uint64),
+        ("base_lr", c_double), ("seconds", c_double),
+    ]
+
+
+class scrl_retrieval_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("classes", c_int32), ("precision1", c_double),
+        ("precision5", c_double), ("precision20", c_double),
+        ("mean_average_precision", c_double), ("chance", c_double), ("boxes", c_uint64),
+        ("alone", c_uint64), ("images", c_uint64), ("left_out", c_uint64), ("seconds", c_double),
+    ]
+
+
+class scrl_pair_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("view_threads", c_int32), ("stage", c_char_p),
+        ("size", c_uint64), ("images", c_uint64), ("seed", c_uint64), ("grid", c_int32),
+        ("distort", c_int32), ("rows", c_int32), ("progress", scrl_evaluate_fn),
+        ("user", c_void_p),
+    ]
+
+
+class scrl_correspondence_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("mean_error", c_double), ("median_error", c_double),
+        ("within_cell", c_double), ("chance_error", c_double), ("chance_within", c_double),
+        ("least_error", c_double), ("cells", c_uint64), ("images", c_uint64),
+        ("left_out", c_uint64), ("seconds", c_double),
+    ]
+
+
+class scrl_health_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("rank_limit", c_int32), ("deviation", c_double),
+        ("effective_rank", c_double), ("positive_similarity", c_double),
+        ("negative_similarity", c_double), ("collapse", c_char_p), ("pairs", c_uint64),
+        ("features", c_uint64), ("images", c_uint64), ("left_out", c_uint64),
+        ("seconds", c_double),
+    ]
+
+
 # COCO metrics
 scrl_text_fn = CFUNCTYPE(None, c_char_p, c_size_t, c_void_p)
 
@@ -249,6 +329,13 @@ info_p = POINTER(scrl_parameter_info)
 report_p = POINTER(scrl_step_report)
 linear_options_p = POINTER(scrl_linear_options)
 linear_report_p = POINTER(scrl_linear_report)
+knn_options_p = POINTER(scrl_knn_options)
+knn_report_p = POINTER(scrl_knn_report)
+region_options_p = POINTER(scrl_region_options)
+region_report_p = POINTER(scrl_region_report)
+retrieval_report_p = POINTER(scrl_retrieval_report)
+pair_options_p = POINTER(scrl_pair_options)
+health_report_p = POINTER(scrl_health_report)
 
 FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     # library
@@ -351,6 +438,20 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
         status, [model_p, dataset_p, dataset_p, linear_options_p, linear_report_p]),
     "scrl_evaluate_linear_on": (
         status, [tensor_p, ints, tensor_p, ints, linear_options_p, linear_report_p]),
+    # quick judges
+    "scrl_evaluate_knn": (status, [model_p, dataset_p, dataset_p, knn_options_p, knn_report_p]),
+    "scrl_evaluate_knn_on": (
+        status, [tensor_p, ints, tensor_p, ints, knn_options_p, knn_report_p]),
+    "scrl_evaluate_regions": (
+        status, [model_p, dataset_p, dataset_p, region_options_p, region_report_p]),
+    "scrl_evaluate_retrieval": (
+        status, [model_p, dataset_p, region_options_p, retrieval_report_p]),
+    "scrl_evaluate_retrieval_on": (
+        status, [tensor_p, ints, ints, region_options_p, retrieval_report_p]),
+    "scrl_evaluate_correspondence": (
+        status, [model_p, dataset_p, pair_options_p, POINTER(scrl_correspondence_report)]),
+    "scrl_evaluate_health": (status, [model_p, dataset_p, pair_options_p, health_report_p]),
+    "scrl_evaluate_health_on": (status, [tensor_p, tensor_p, health_report_p]),
     # COCO metrics
     "scrl_coco_evaluate": (
         status, [c_char_p, c_size_t, c_char_p, c_size_t, c_int32,

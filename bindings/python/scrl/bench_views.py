@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
-from . import probe
+from . import pictures
 from .bench import peak_bytes
 from .config import Config
 from .dataset import Dataset
@@ -91,7 +91,7 @@ def check(data: Dataset, size: int, count: int = CHECKED) -> Optional[int]:
                 (size, size), Image.Resampling.BICUBIC)
             if flip:
                 wanted = wanted.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-            pixels = np.rint((view.transpose(1, 2, 0) * probe.DEVIATION + probe.MEAN) * 255)
+            pixels = np.rint((view.transpose(1, 2, 0) * pictures.DEVIATION + pictures.MEAN) * 255)
             if not np.array_equal(pixels, np.asarray(wanted)):
                 raise DataError(f"views: image {index}, crop {crop} is unlike Pillow's resize")
             compared += 1

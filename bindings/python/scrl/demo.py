@@ -78,10 +78,18 @@ def _conclude(out: Path, facts: Dict[str, Any]) -> bool:
         return False
     print(f"loss {first:.4f} → {last:.4f} in {facts['steps']} steps, "
           f"{facts['images_per_second']:.1f} images/s")
-    before, after = facts["before"], facts["after"]
+    before, after = facts["before"]["regions"], facts["after"]["regions"]
     if before and after:
         print(f"regions named rightly: k-NN {before['knn']:.3f} → {after['knn']:.3f}, linear "
               f"{before['linear']:.3f} → {after['linear']:.3f} (chance {after['chance']:.3f})")
+    before, after = facts["before"]["correspondence"], facts["after"]["correspondence"]
+    if before and after:
+        print(f"places found again in another crop, within a cell: {before['within_cell']:.3f} → "
+              f"{after['within_cell']:.3f} (chance {after['chance_within']:.3f})")
+    health = facts["after"]["health"]
+    if health:
+        sign = health["collapse"]
+        print("no sign of collapse" if sign is None else f"a sign of collapse: {sign}")
     print(f"report: {out / 'report.html'}")
     return last < first
 

@@ -31,7 +31,8 @@ def read_rgb(path: "os.PathLike[str] | str") -> np.ndarray:
 
 
 def draw(pixels: np.ndarray, found: Detections, names: List[str]) -> Any:
-    """A Pillow image: masks tinted, boxes outlined, class and score written; best on top."""
+    """A Pillow image: masks tinted, boxes outlined, class and score written (a NaN is not); best on
+    top."""
     from PIL import Image, ImageColor, ImageDraw
 
     painted = np.array(pixels, np.float32)
@@ -51,7 +52,9 @@ def draw(pixels: np.ndarray, found: Detections, names: List[str]) -> Any:
                       width=width)
         label = int(found.labels[index])
         name = names[label] if label < len(names) and names[label] else str(label)
-        text = f"{name} {found.scores[index]:.2f}".encode("latin-1", "replace").decode("latin-1")
+        score = found.scores[index]
+        told = name if np.isnan(score) else f"{name} {score:.2f}"
+        text = told.encode("latin-1", "replace").decode("latin-1")
         place = pen.textbbox((x0 + 1, max(y0 - 11, 0)), text)
         pen.rectangle(place, fill=colours[index])
         pen.text((x0 + 1, max(y0 - 11, 0)), text, fill="#000000")

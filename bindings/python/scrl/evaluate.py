@@ -1,23 +1,32 @@
-"""Evaluations of a trained backbone on labelled data.
+"""Evaluations of a trained backbone.
 
-    scrl.evaluate.linear(model, "train.h5", "test.h5").accuracy
-    scrl.evaluate.detection("run/", "train.h5", "test.h5").boxes.AP
+    scrl.evaluate.linear(model, "train.h5", "test.h5").accuracy    # one linear layer
+    scrl.evaluate.knn(model, "train.h5", "test.h5").accuracy       # nothing learnt
+    scrl.evaluate.regions(model, "boxes.h5").linear                # labelled boxes
+    scrl.evaluate.retrieval(model, "boxes.h5").precision5
+    scrl.evaluate.detection(model, "boxes.h5", "test.h5").boxes.AP  # a detector, fine-tuned
+    scrl.evaluate.correspondence(model, "photos.h5").median_error  # without labels
+    scrl.evaluate.health(model, "photos.h5").collapse
 """
 
-from contextlib import ExitStack
 from ctypes import byref
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
-
-import numpy as np
+from typing import Any, Callable, NamedTuple, Optional
 
 from . import _ffi, progress as bars
 from ._ffi import lib
-from .dataset import Dataset
-from .errors import ArgumentError, CancelledError, ShapeError
+from .errors import ArgumentError
+from .evaluating import one_or_more, opened, pair, positive, run
 from .finetune import DetectionReport, detection
-from .interrupts import interrupt_into
-from .model import Model
+from .judges import (
+    ROWS, CorrespondenceReport, HealthReport, KNNReport, RegionReport, RetrievalReport, correspondence,
+    health, knn, regions, retrieval,
+)
 
+__all__ = [
+    "ROWS", "CorrespondenceReport", "DetectionReport", "HealthReport", "KNNReport", "LinearReport",
+    "RegionReport", "RetrievalReport", "correspondence", "detection", "health", "knn", "linear",
+    "regions", "retrieval",
+]
 QUIRKS = {None: 0, "corrected": 1, "official": 2}
 
 
@@ -81,80 +90,47 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
     if quirks not in QUIRKS:
         raise ArgumentError(f"linear: quirks is {quirks!r}, expected 'corrected' or 'official'")
     options = _ffi.scrl_linear_options(
-        epochs=_one_or_more(epochs, "epochs"), crops=_ffi.int32_of(crops, "crops"),
+        epochs=one_or_more(epochs, "epochs", "linear"), crops=_ffi.int32_of(crops, "crops"),
         warmup_epochs=_warmup(warmup_epochs), raw_features=int(not standardise),
         quirks=QUIRKS[quirks], seed=_ffi.count_of(seed, "seed"),
-        batch=0 if batch is None else _one_or_more(batch, "batch"),
-        base_lr=0 if base_lr is None else _rate(base_lr),
-        size=0 if size is None else _one_or_more(size, "size"),
-        view_threads=0 if view_threads is None else _one_or_more(view_threads, "view_threads"))
+        batch=0 if batch is None else one_or_more(batch, "batch", "linear"),
+        base_lr=0 if base_lr is None else positive(base_lr, "base_lr", "linear"),
+        size=0 if size is None else one_or_more(size, "size", "linear"),
+        view_threads=0 if view_threads is None else one_or_more(view_threads, "view_threads", "linear"))
     has_features = isinstance(train, (tuple, list))
     if test is not None and isinstance(test, (tuple, list)) != has_features:
         raise ArgumentError("linear: train and test are of different kinds, expected two datasets "
                             "or two pairs (features, labels)")
     raw = _ffi.scrl_linear_report()
 
-    with ExitStack() as stack:
-        if has_features:
-            if model is not None:
-                raise ArgumentError("linear: got a model and features, expected None and features")
-            x, y, _keep = _pair(train, "train")
-            xt, yt, _keep_test = _pair(test, "test") if test is not None else (None, None, None)
+    def listen(call: Callable[[], int], unit: str) -> None:
+        with bars.evaluation(unit, progress) as show:
+            run(call, options, _ffi.scrl_linear_fn, show, callback, "linear evaluation")
 
-            def call() -> int:
-                return lib.scrl_evaluate_linear_on(
-                    byref(x), y.ctypes.data_as(_ffi.ints), None if xt is None else byref(xt),
-                    None if yt is None else yt.ctypes.data_as(_ffi.ints), byref(options),
-                    byref(raw))
-        else:
-            if model is None:
-                raise ArgumentError("linear: model is None, expected a Model or a path")
-            loaded = model if isinstance(model, Model) else stack.enter_context(Model.load(model))
-            learnt = _dataset(train, stack)
-            tested = None if test is None else _dataset(test, stack)
+    if has_features:
+        if model is not None:
+            raise ArgumentError("linear: got a model and features, expected None and features")
+        x, y, _keep = pair(train, "linear: train")
+        xt, yt, _keep_test = (None, None, None) if test is None else pair(test, "linear: test")
 
-            def call() -> int:
+        def on_features() -> int:
+            return lib.scrl_evaluate_linear_on(
+                byref(x), y.ctypes.data_as(_ffi.ints), None if xt is None else byref(xt),
+                None if yt is None else yt.ctypes.data_as(_ffi.ints), byref(options), byref(raw))
+
+        listen(on_features, "rows")
+    else:
+        with opened("linear", model, train, test) as (loaded, learnt, tested):
+            def on_images() -> int:
                 return lib.scrl_evaluate_linear(
                     loaded._handle, learnt._handle, None if tested is None else tested._handle,
                     byref(options), byref(raw))
-        _run(call, options, "rows" if has_features else "images", progress, callback)
+
+            listen(on_images, "images")
     return LinearReport(
         raw.accuracy, raw.top5, raw.best_accuracy, raw.best_epoch, raw.train_accuracy, raw.loss,
         raw.classes, raw.train_images, raw.test_images, raw.seconds, raw.left_out, raw.unseen,
         raw.batch, raw.base_lr)
-
-
-def _run(call: Callable[[], int], options: Any, unit: str, progress: bool,
-         callback: Optional[Callable[..., Any]]) -> None:
-    """Calls the library with a listener; what stops it is raised when it has ended."""
-    failure: List[BaseException] = []
-    stops: List[str] = []
-    with bars.evaluation(unit, progress) as show:
-        def on_progress(epoch: int, epochs: int, done: int, total: int, loss: float,
-                        _user: Any) -> int:
-            try:
-                show(epoch, epochs, done, total, loss)
-                if callback is not None and callback(epoch, epochs, done, total, loss):
-                    stops.append("callback")
-            except BaseException as error:
-                failure.append(error)
-            return 1 if stops or failure else 0
-
-        options.progress = _ffi.scrl_linear_fn(on_progress)
-        with interrupt_into(stops):
-            code = call()
-    if failure:
-        raise failure[0]
-    if "interrupt" in stops and code in (0, CancelledError.status):
-        raise KeyboardInterrupt("linear evaluation stopped")
-    _ffi.check(code)
-
-
-def _one_or_more(value: Any, what: str) -> int:
-    number = _ffi.int32_of(value, what)
-    if number < 1:
-        raise ArgumentError(f"linear: {what} is {number}, expected 1 or more")
-    return number
 
 
 def _warmup(value: Any) -> int:
@@ -165,33 +141,3 @@ def _warmup(value: Any) -> int:
     if number < 0:
         raise ArgumentError(f"linear: warmup_epochs is {number}, expected 0 or more")
     return number or -1
-
-
-def _rate(value: Any) -> float:
-    try:
-        rate = float(value)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"linear: base_lr is {value!r}, expected a number") from None
-    if not rate > 0:
-        raise ArgumentError(f"linear: base_lr is {rate}, expected more than 0")
-    return rate
-
-
-def _pair(pair: Any, what: str) -> Tuple[Any, np.ndarray, np.ndarray]:
-    """A scrl_tensor over features, the labels, and the array that must outlive the tensor."""
-    if len(pair) != 2:
-        raise ArgumentError(f"linear: {what} has {len(pair)} parts, expected (features, labels)")
-    tensor, array = _ffi.borrow(pair[0], 2, f"linear: {what} features")
-    labels = np.asarray(pair[1])
-    if labels.shape != array.shape[:1]:
-        raise ShapeError(
-            f"linear: {what} labels have shape {labels.shape}, expected ({array.shape[0]},)")
-    if labels.dtype.kind not in "iu" or (
-            labels.size and (labels.max() >= 2 ** 31 or labels.min() < -1)):
-        raise ArgumentError(
-            f"linear: {what} labels are {labels.dtype}, expected whole numbers in −1 … 2³¹ − 1")
-    return tensor, np.ascontiguousarray(labels, np.int32), array
-
-
-def _dataset(data: Any, stack: ExitStack) -> Dataset:
-    return data if isinstance(data, Dataset) else stack.enter_context(Dataset(data))

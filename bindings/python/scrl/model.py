@@ -96,7 +96,7 @@ class Model(_ffi.Handle):
     def embed(self, x: Any) -> np.ndarray:
         """(N,F) float32: features of the last stage that training shapes, averaged over the image.
 
-        That stage is the config's roi.stage for SCRL, layer4 for the others.
+        That stage is the config's roi.stage.
         """
         tensor, array = _ffi.borrow(x, 4, "embed")
         result = np.empty((array.shape[0], self.embedding_size), np.float32)

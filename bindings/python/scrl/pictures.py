@@ -2,16 +2,18 @@
 
 import base64
 import io
-from typing import Any, Dict, List, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 import numpy as np
 
-from . import probe
 from .config import Config
 from .dataset import Dataset
 from .errors import Error
 from .model import Model
 
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's
+DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#42d4f4", "#f032e6", "#bfef45",
            "#fabed4", "#469990", "#ffe119", "#9a6324", "#dcbeff", "#aaffc3", "#800000", "#ffd8b1")
 FEATURE_SIDE = 320  # pixels: images are enlarged so that their feature maps have cells to look at
@@ -23,9 +25,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
+def normalise(pixels: np.ndarray) -> np.ndarray:
+    """(H,W,3) uint8 as (3,H,W) float32, normalised by ImageNet's mean and deviation."""
+    return ((pixels.astype(np.float32) / 255 - MEAN) / DEVIATION).transpose(2, 0, 1)
+
+
 def pixels_of_view(view: np.ndarray) -> np.ndarray:
     """(3,S,S) normalised as (S,S,3) uint8."""
-    image = view.transpose(1, 2, 0) * probe.DEVIATION + probe.MEAN
+    image = view.transpose(1, 2, 0) * DEVIATION + MEAN
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -73,7 +80,7 @@ def feature_pictures(config: Config, trained: Model, dataset: Dataset, chosen: S
                       ) -> Tuple[Dict[str, List[np.ndarray]], Tuple[int, int]]:
     stage = str(config["roi.stage"])
     pixels = [_resized(dataset[index], FEATURE_SIDE) for index in chosen]
-    batch = np.stack([probe.normalise(each) for each in pixels])
+    batch = np.stack([normalise(each) for each in pixels])
     with Model(config) as fresh:
         before = fresh.features(batch, stage)
     after = trained.features(batch, stage)
@@ -92,8 +99,12 @@ def data_uri(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(room.getvalue()).decode("ascii")
 
 
-def curve(metrics: List[Dict[str, Any]]) -> str:
-    """Loss and learning rate by step as inline SVG in the page's ink; needs matplotlib."""
+@contextmanager
+def inline_svg(*arguments: Any, **options: Any) -> Iterator[Tuple[Any, Any, List[str]]]:
+    """Yields figure, axes and a list that holds the SVG afterwards, in the page's ink.
+
+    The arguments are those of pyplot.subplots(); needs matplotlib.
+    """
     try:
         import matplotlib
     except ImportError:
@@ -101,19 +112,41 @@ def curve(metrics: List[Dict[str, Any]]) -> str:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    points = [(line["step"], line["loss"]) for line in metrics if is_number(line.get("loss"))]
-    steps, losses = np.array(points, float).reshape(-1, 2).T
+    drawn: List[str] = []
     with plt.rc_context({
             "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
             "ytick.color": INK, "font.size": 11, "svg.fonttype": "none", "svg.hashsalt": "scrl",
             "font.family": "sans-serif"}):
-        figure, (top, low) = plt.subplots(
-            2, 1, figsize=(9.2, 4.2), sharex=True, height_ratios=[3, 1], layout="constrained")
+        figure, grid = plt.subplots(*arguments, layout="constrained", **options)
+        yield figure, grid, drawn
+        for axes in figure.axes:
+            axes.grid(True, color="#808080", alpha=0.25, linewidth=0.6)
+            axes.spines[["top", "right"]].set_visible(False)
+        room = io.StringIO()
+        figure.savefig(room, format="svg", transparent=True, metadata={"Date": None})
+        plt.close(figure)
+    text = room.getvalue()
+    drawn.append(text[text.index("<svg"):].replace(INK, "currentColor"))
+
+
+def smoothed(values: np.ndarray) -> Tuple[int, np.ndarray]:
+    """The moving mean of a curve, and how many points it begins later."""
+    width = max(5, len(values) // 40)
+    if len(values) <= max(10, width):
+        return 0, values
+    return width - 1, np.convolve(values, np.ones(width) / width, "valid")
+
+
+def curve(metrics: List[Dict[str, Any]]) -> str:
+    """Loss and learning rate by step as inline SVG; needs matplotlib."""
+    points = [(line["step"], line["loss"]) for line in metrics if is_number(line.get("loss"))]
+    steps, losses = np.array(points, float).reshape(-1, 2).T
+    with inline_svg(2, 1, figsize=(9.2, 4.2), sharex=True, height_ratios=[3, 1]) as (
+            _, (top, low), drawn):
         top.plot(steps, losses, color="#4c8dd6", alpha=0.35, linewidth=1)
-        if len(losses) > 10:
-            width = max(5, len(losses) // 40)
-            smooth = np.convolve(losses, np.ones(width) / width, "valid")
-            top.plot(steps[width - 1:], smooth, color="#2f76c9", linewidth=2.2)
+        later, smooth = smoothed(losses)
+        if later:
+            top.plot(steps[later:], smooth, color="#2f76c9", linewidth=2.2)
         top.set_ylabel("loss")
         rates = [(line["step"], line["learning_rate"]) for line in metrics
                  if is_number(line.get("learning_rate"))]
@@ -121,11 +154,4 @@ def curve(metrics: List[Dict[str, Any]]) -> str:
             low.plot(*np.array(rates, float).T, color="#d9822b", linewidth=1.8)
         low.set_ylabel("learning rate")
         low.set_xlabel("step")
-        for axes in (top, low):
-            axes.grid(True, color="#808080", alpha=0.25, linewidth=0.6)
-            axes.spines[["top", "right"]].set_visible(False)
-        room = io.StringIO()
-        figure.savefig(room, format="svg", transparent=True, metadata={"Date": None})
-        plt.close(figure)
-    text = room.getvalue()
-    return text[text.index("<svg"):].replace(INK, "currentColor")
+    return drawn[0]

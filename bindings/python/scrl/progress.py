@@ -1,5 +1,6 @@
 """Progress bars on a terminal's stderr, with rate and time left; silent everywhere else."""
 
+import math
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator
 
@@ -38,6 +39,11 @@ def counter(what: str, unit: str, wanted: bool) -> Iterator[Callable[[int, int],
         yield show
 
 
+def looked(report: Any) -> bool:
+    """Whether a step looked for signs of collapse."""
+    return not math.isnan(report.deviation)
+
+
 @contextmanager
 def training(total: int, done: int, wanted: bool) -> Iterator[Callable[[Any, float], None]]:
     """Yields show(report, images_per_second) for a run of `total` steps."""
@@ -48,20 +54,24 @@ def training(total: int, done: int, wanted: bool) -> Iterator[Callable[[Any, flo
         from rich.progress import TextColumn
 
         bar = _bar("images", wanted, TextColumn("loss {task.fields[loss]}"),
-                   TextColumn("lr {task.fields[lr]}"))
+                   TextColumn("lr {task.fields[lr]}"), TextColumn("[red]{task.fields[sign]}"))
     if bar is None:
         yield lambda report, rate: None
         return
     recent: Any = deque(maxlen=20)
     with bar:
         task = bar.add_task("training", total=total or None, completed=done, rate="–", loss="–",
-                            lr="–")
+                            lr="–", sign="")
+        sign = ""  # of collapse, by the newest step that looked
 
         def show(report: Any, rate: float) -> None:
+            nonlocal sign
             recent.append(rate)
+            if looked(report):
+                sign = f"collapse? {report.collapse.split(':')[0]}" if report.collapse else ""
             bar.update(
                 task, completed=report.step, loss=f"{report.loss:.4f}", lr=f"{report.lr:.2e}",
-                rate=f"{sum(recent) / len(recent):,.1f}")
+                sign=sign, rate=f"{sum(recent) / len(recent):,.1f}")
 
         yield show
 

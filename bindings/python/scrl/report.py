@@ -1,23 +1,24 @@
 """Report: one self-contained HTML page about a run.
 
-Curves, matched boxes drawn on the views, feature maps before and after as colours, and numbers. Every
-figure on it is computed here from the run; none is quoted.
+Of pretraining: curves, matched boxes drawn on the views, where places find themselves in another
+view, feature maps before and after as colours, and numbers. A detector's page is made in
+detection_report.py. Every figure is computed here from the run; none is quoted.
 """
 
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import probe, views as make_views
+from . import evaluate, matches as matching, views as make_views
 from ._ffi import PathLike
 from .config import Config
 from .dataset import Dataset
-from .errors import DataError, StorageError
+from .errors import DataError, DivergedError, StorageError
 from .model import Model
-from .page import Facts, render
+from .page import Facts, Judged, Matched, render
 from .pictures import feature_pictures, is_number
 from .views import ViewPair
 
@@ -76,6 +77,12 @@ def summary(metrics: List[Dict[str, Any]], batch: int) -> Dict[str, Any]:
     }
 
 
+def _plain(found: Judged) -> Dict[str, Any]:
+    """As dicts; None for what was not judged."""
+    return {name: None if part is None else part._asdict()
+            for name, part in found._asdict().items()}
+
+
 def _sample_views(dataset: Dataset, config: Config, wanted: int) -> List[Tuple[int, ViewPair]]:
     """Views of the first images that give boxes."""
     found = []
@@ -91,6 +98,36 @@ def _sample_views(dataset: Dataset, config: Config, wanted: int) -> List[Tuple[i
     return found
 
 
+def _matches(config: Config, trained: Model, fresh: Model, data: Dataset, wanted: int
+             ) -> List[Matched]:
+    """Where places find themselves in another crop; colours are left as they are."""
+    plain = config.copy()
+    plain["views.augmentation"] = "simple"
+    chosen = _sample_views(data, plain, wanted)
+    pairs, stage = [pair for _, pair in chosen], str(config["roi.stage"])
+    try:
+        after, before = (matching.of_pairs(model, pairs, stage) for model in (trained, fresh))
+    except DivergedError:  # a run gone wrong
+        return []
+    return [Matched(*each) for each in zip((index for index, _ in chosen), pairs, before, after)]
+
+
+def judged(model: Model, data: Dataset, images: int = 600) -> Judged:
+    """The quick judges on at most `images` images; where there are labelled boxes a fifth tests."""
+    def asked(judge: Callable[..., Any], **options: Any) -> Any:
+        try:
+            return judge(model, data, progress=False, **options)
+        except (DataError, DivergedError):  # nothing to judge by, or a run gone wrong
+            return None
+
+    few = min(images, 200)
+    return Judged(
+        asked(evaluate.regions, train_images=max(4, images * 4 // 5),
+              test_images=max(1, images // 5)),
+        asked(evaluate.correspondence, images=few),
+        asked(evaluate.health, rows="views", images=few))
+
+
 def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) -> Dict[str, Any]:
     """Writes the page about a run folder to `out`; returns its main numbers.
 
@@ -102,19 +139,22 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) ->
     if not os.path.isdir(folder):
         raise StorageError(f"report: {folder} is not a run folder")
     metrics = read_metrics(folder)
+    if any("rpn_objectness" in line for line in metrics):  # a detector's run
+        from . import detection_report
+
+        return detection_report.write(folder, out, metrics, _open_dataset, dataset, images)
     data = _open_dataset(folder, dataset)
     with Model.load(folder) as trained:
         config = trained.config
         chosen = list(range(min(images + 1, len(data))))
         columns, cells = feature_pictures(config, trained, data, chosen)
-        before = after = None
-        if probe.has_regions(data):
-            after = probe.regions(trained, data)
-            with Model(config) as fresh:
-                before = probe.regions(fresh, data)
+        after = judged(trained, data)
+        with Model(config) as fresh:
+            before = judged(fresh, data)
+            matches = _matches(config, trained, fresh, data, min(images, 3))
         facts = Facts(
             folder, config, metrics, len(data), _sample_views(data, config, images + images % 2),
-            columns, cells, before, after)
+            matches, columns, cells, before, after)
         numbers = summary(metrics, int(config["train.batch"]))
         page = render(facts, numbers)
     if data is not dataset:
@@ -124,6 +164,5 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) ->
     target.write_text(page, "utf-8")
     return {
         **numbers, "images": facts.images,
-        "before": None if before is None else before._asdict(),
-        "after": None if after is None else after._asdict(),
+        "before": _plain(before), "after": _plain(after),
     }

@@ -35,6 +35,19 @@ Rng = np.random.Generator
 TAU = 2 * math.pi
 
 
+class Look(NamedTuple):
+    """What made pictures look like. Pairs are (least, most), drawn uniformly."""
+
+    objects: Tuple[int, int] = (3, 7)            # tried in a scene; hidden ones are left out
+    radius: Tuple[float, float] = (0.09, 0.24)   # in a scene, share of S; its logarithm is uniform
+    large: Tuple[float, float] = (0.34, 0.48)    # the same of a centred object
+    period: Tuple[float, float] = (0.13, 0.24)   # of a pattern, share of the object's extent
+    patches: int = 1           # parts of an object; each has colours, period, turn of its own
+    saturation: float = 1.0    # of objects' colours: 0 grey … 1 any colour
+    contrast: float = 55.0     # least distance in grey of an object's two colours, of 255
+    background: Tuple[float, float] = (14, 26)   # its reach about its mean grey, of 255
+
+
 class Thing(NamedTuple):
     """One visible object: its class, and its mask (S,S) bool of what can be seen."""
 
@@ -92,25 +105,43 @@ def _pattern(name: str, u: np.ndarray, v: np.ndarray, hardness: float, rng: Rng)
     return np.full(u.shape, rng.uniform(0.2, 0.8), np.float32)
 
 
-def _colours(rng: Rng) -> np.ndarray:
+def _colours(look: Look, rng: Rng) -> np.ndarray:
     """Two colours (2,3) in 0 … 255, apart enough for the pattern to be seen in grey as well."""
     weights = np.array([0.299, 0.587, 0.114])
     for _ in range(50):
         pair = rng.uniform(15, 240, (2, 3))
-        if abs(float((pair[0] - pair[1]) @ weights)) > 55:
+        if abs(float((pair[0] - pair[1]) @ weights)) > look.contrast:
             break
+    if look.saturation != 1:
+        grey = (pair @ weights)[:, None]
+        pair = grey + look.saturation * (pair - grey)
     return pair.astype(np.float32)
 
 
-def _surface(name: str, side: int, extent: float, rng: Rng) -> np.ndarray:
+def _surface(name: str, side: int, extent: float, look: Look, rng: Rng) -> np.ndarray:
     """The painted surface of an object, (side,side,3) in 0 … 255; extent: its size in pixels."""
-    angle, period = rng.uniform(0, math.pi), max(4.5, extent * rng.uniform(0.13, 0.24))
+    surface = _paint(name, side, extent, look, rng)
+    if look.patches > 1:  # each pixel belongs to the nearest of as many random points
+        points = rng.uniform(0.15, 0.85, (look.patches, 2)) * side
+        place = np.arange(side) + 0.5
+        nearest = np.argmin(
+            (place[None, :, None] - points[:, 0, None, None]) ** 2
+            + (place[None, None, :] - points[:, 1, None, None]) ** 2, axis=0)
+        for number in range(1, look.patches):
+            other = _paint(name, side, extent, look, rng)
+            surface = np.where((nearest == number)[:, :, None], other, surface)
+    return surface
+
+
+def _paint(name: str, side: int, extent: float, look: Look, rng: Rng) -> np.ndarray:
+    """One patch's paint, over all of the square."""
+    angle, period = rng.uniform(0, math.pi), max(4.5, extent * rng.uniform(*look.period))
     line = (np.arange(side, dtype=np.float32) - side / 2) / np.float32(period)
     cos, sin = np.float32(math.cos(angle)), np.float32(math.sin(angle))
     shift = rng.uniform(0, 1, 2).astype(np.float32)
     u = cos * line[None, :] + sin * line[:, None] + shift[0]
     v = cos * line[:, None] - sin * line[None, :] + shift[1]
-    first, second = _colours(rng)
+    first, second = _colours(look, rng)
     share = _pattern(name, u, v, hardness=max(1.0, period / 4), rng=rng)
     light = 1 + rng.uniform(0.05, 0.22) * (line[None, :] * cos - line[:, None] * sin) * np.float32(
         2 * period / side)
@@ -178,7 +209,7 @@ def _noise(side: int, cells: Tuple[int, int], octaves: int, fall: float, rng: Rn
     return total
 
 
-def _background(kind: str, side: int, rng: Rng) -> np.ndarray:
+def _background(kind: str, side: int, look: Look, rng: Rng) -> np.ndarray:
     """A muted background, (S,S,3) in 0 … 255."""
     if kind == "clouds":
         field = _noise(side, (2, 2), 4, 0.5, rng)
@@ -193,7 +224,7 @@ def _background(kind: str, side: int, rng: Rng) -> np.ndarray:
         field = _noise(side, (20, 20), 2, 0.8, rng) * 0.6 + _noise(side, (2, 2), 1, 1, rng) * 0.4
     grey = rng.uniform(80, 165)
     tint = rng.uniform(-16, 16, (2, 3))
-    reach = rng.uniform(14, 26)
+    reach = rng.uniform(*look.background)
     low, high = grey - reach + tint[0], grey + reach + tint[1]
     share = np.clip(0.5 + 0.45 * field, 0, 1)[:, :, None]
     return (low + share * (high - low)).astype(np.float32)
@@ -202,11 +233,11 @@ def _background(kind: str, side: int, rng: Rng) -> np.ndarray:
 # ------------------------------------------------------------------ pictures
 
 def _paste(picture: np.ndarray, owner: np.ndarray, label: int, number: int, radius: float,
-           centre: Tuple[float, float], areas: Dict[int, int], rng: Rng) -> bool:
+           centre: Tuple[float, float], areas: Dict[int, int], look: Look, rng: Rng) -> bool:
     """Paints one object; False when it would be hidden or hide another one too much."""
     side = picture.shape[0]
     cover = _silhouette(radius, rng)
-    surface = _surface(CLASSES[label], cover.shape[0], 2 * radius, rng)
+    surface = _surface(CLASSES[label], cover.shape[0], 2 * radius, look, rng)
     top, left = int(centre[0]) - cover.shape[0] // 2, int(centre[1]) - cover.shape[1] // 2
     y0, x0 = max(top, 0), max(left, 0)
     y1, x1 = min(top + cover.shape[0], side), min(left + cover.shape[1], side)
@@ -227,26 +258,26 @@ def _paste(picture: np.ndarray, owner: np.ndarray, label: int, number: int, radi
     return True
 
 
-def render(seed: int, index: int, mode: str = "scenes", side: int = 160
+def render(seed: int, index: int, mode: str = "scenes", side: int = 160, look: Look = Look()
            ) -> Tuple[np.ndarray, List[Thing], str]:
     """Picture `index` of a seed: (S,S,3) uint8, its visible objects, its background's kind."""
     rng = np.random.default_rng([seed, index, 0 if mode == "scenes" else 1])
     kind = BACKGROUNDS[rng.integers(len(BACKGROUNDS))]
-    picture = _background(kind, side, rng)
+    picture = _background(kind, side, look, rng)
     owner = np.zeros((side, side), np.int32)  # 0: background, else the object's number
     areas: Dict[int, int] = {}
     labels: Dict[int, int] = {}
-    wanted = int(rng.integers(3, 8)) if mode == "scenes" else 1
+    wanted = int(rng.integers(look.objects[0], look.objects[1] + 1)) if mode == "scenes" else 1
     for number in range(1, wanted + 1):
         label = int(rng.integers(len(CLASSES))) if mode == "scenes" else index % len(CLASSES)
         for _ in range(4):
             if mode == "scenes":
-                radius = side * math.exp(rng.uniform(math.log(0.09), math.log(0.24)))
+                radius = side * math.exp(rng.uniform(*map(math.log, look.radius)))
                 centre = tuple(rng.uniform(0.06, 0.94, 2) * side)
             else:
-                radius = side * rng.uniform(0.34, 0.48)
+                radius = side * rng.uniform(*look.large)
                 centre = tuple((0.5 + rng.uniform(-0.06, 0.06, 2)) * side)
-            if _paste(picture, owner, label, number, radius, centre, areas, rng):
+            if _paste(picture, owner, label, number, radius, centre, areas, look, rng):
                 labels[number] = label
                 break
     things = [Thing(label, owner == number) for number, label in labels.items()]
@@ -272,21 +303,24 @@ def _annotate(thing: Thing) -> Dict[str, Any]:
     }
 
 
-def _write_one(task: Tuple[str, int, int, str, int]) -> Tuple[int, str, List[Dict[str, Any]]]:
-    out, seed, index, mode, side = task
-    pixels, things, kind = render(seed, index, mode, side)
+def _write_one(task: Tuple[str, int, int, str, int, Look]
+               ) -> Tuple[int, str, List[Dict[str, Any]]]:
+    out, seed, index, mode, side, look = task
+    pixels, things, kind = render(seed, index, mode, side, look)
     Image.fromarray(pixels).save(
         os.path.join(out, _file_name(mode, index)), quality=JPEG_QUALITY)
     return index, kind, [_annotate(thing) for thing in things]
 
 
 def write(out: "os.PathLike[str] | str", count: int, seed: int = 0, mode: str = "scenes",
-          size: int = 160, workers: Optional[int] = None, progress: bool = True) -> Path:
+          size: int = 160, workers: Optional[int] = None, progress: bool = True,
+          look: Look = Look()) -> Path:
     """Writes `count` pictures and annotations.json (COCO) into a folder; returns the latter's path.
 
     mode     "scenes" (images/…jpg) or "objects" (<class>/…jpg).
     size     side of a picture in pixels, 32 … 2048.
     workers  processes; None: one per usable core. The files do not depend on it.
+    look     number, size, surface and colours of the objects.
     Raises ArgumentError; DataError when the folder already has an annotations.json; OSError.
     """
     if mode not in ("scenes", "objects"):
@@ -295,6 +329,7 @@ def write(out: "os.PathLike[str] | str", count: int, seed: int = 0, mode: str = 
         raise ArgumentError(
             "synth: expected count ≥ 1, size in 32 … 2048, seed ≥ 0, workers ≥ 1; got "
             f"count {count}, size {size}, seed {seed}, workers {workers}")
+    _check(look)
     out = Path(out)
     target = out / "annotations.json"
     if target.exists():
@@ -302,7 +337,7 @@ def write(out: "os.PathLike[str] | str", count: int, seed: int = 0, mode: str = 
     for name in ("images",) if mode == "scenes" else CLASSES:
         (out / name).mkdir(parents=True, exist_ok=True)
     workers = min(workers or len(os.sched_getaffinity(0)), max(1, count // 16))
-    tasks = [(str(out), seed, index, mode, size) for index in range(count)]
+    tasks = [(str(out), seed, index, mode, size, look) for index in range(count)]
     results: List[Tuple[int, str, List[Dict[str, Any]]]] = []
     if workers == 1:
         with bars.counter("rendering", "images", progress) as show:
@@ -315,6 +350,16 @@ def write(out: "os.PathLike[str] | str", count: int, seed: int = 0, mode: str = 
                 _collect(found, results, count, show)
     _write_annotations(target, results, mode, size, seed)
     return target
+
+
+def _check(look: Look) -> None:
+    pairs = (look.objects, look.radius, look.large, look.period, look.background)
+    if any(not 0 < low <= high for low, high in pairs) or max(look.radius + look.large) > 0.5:
+        raise ArgumentError(
+            f"synth: expected pairs 0 < least ≤ most and radii up to 0.5; got {look}")
+    if not (1 <= look.patches <= 64 and 0 <= look.saturation <= 1 and 0 <= look.contrast <= 225):
+        raise ArgumentError("synth: expected patches in 1 … 64, saturation in 0 … 1, contrast in "
+                            f"0 … 225; got {look}")
 
 
 def _collect(found: Any, results: List[Any], count: int, show: Callable[[int, int], None]) -> None:

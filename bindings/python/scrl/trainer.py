@@ -30,13 +30,20 @@ class StepReport(NamedTuple):
     steps_skipped: int   # steps of the run so far without did_step
     probe_loss: float    # cross entropy of the online probe; 0 without one
     accuracy: float      # of probe or classifier on this step's views, 0 … 1; NaN without labels
+    deviation: float     # of the projections, each health.every steps: 1 healthy, 0 collapsed; else NaN
+    effective_rank: float       # of at most 256 of them
+    positive_similarity: float  # mean cosine of matched regions or views
+    negative_similarity: float  # of those of different images
+    collapse: Optional[str]     # the sign of collapse that this step saw; None: none, or it did not look
 
 
 def _report(raw: Any) -> StepReport:
     return StepReport(
         raw.step, raw.loss, raw.learning_rate, raw.ema_momentum, raw.boxes, raw.skipped,
         raw.seconds, raw.wait_seconds, raw.epoch, raw.total_steps, bool(raw.did_step),
-        raw.steps_skipped, raw.probe_loss, raw.accuracy)
+        raw.steps_skipped, raw.probe_loss, raw.accuracy, raw.deviation, raw.effective_rank,
+        raw.positive_similarity, raw.negative_similarity,
+        None if raw.collapse is None else raw.collapse.decode())
 
 
 class Trainer(_ffi.Handle):

@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import coco, detect, export, judge, look, make, measure, train
+from . import coco, detect, export, judge, judges, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -25,7 +25,9 @@ app = typer.Typer(
 )
 bench = typer.Typer(no_args_is_help=True, help="Compares with a reference, then measures, on this machine.")
 exports = typer.Typer(no_args_is_help=True, help="Writes what a dataset holds in other programs' forms.")
-evaluations = typer.Typer(no_args_is_help=True, help="Judges a backbone on labelled data.")
+evaluations = typer.Typer(
+    no_args_is_help=True, help="Judges a backbone: on labelled images (linear, knn), on labelled boxes "
+    "(regions, retrieval), without labels (correspondence, health).")
 detections = typer.Typer(
     no_args_is_help=True, help="Trains a detector on a backbone, uses it, measures it.")
 
@@ -43,6 +45,11 @@ bench.command("features")(measure.features)
 bench.command("kernels")(measure.kernels)
 app.add_typer(bench, name="bench")
 evaluations.command("linear")(judge.linear)
+evaluations.command("knn")(judges.knn)
+evaluations.command("regions")(judges.regions)
+evaluations.command("retrieval")(judges.retrieval)
+evaluations.command("correspondence")(judges.correspondence)
+evaluations.command("health")(judges.health)
 evaluations.command("coco")(coco.coco)
 app.add_typer(evaluations, name="eval")
 exports.command("coco")(export.coco)

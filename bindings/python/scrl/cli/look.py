@@ -127,6 +127,9 @@ def report(
 ) -> None:
     """Writes one HTML page about a run: curves, matched boxes, features before and after, numbers.
 
+    Of a detector's run: its losses, detections beside the truth, precision over recall. `--data` with
+    other pictures than it learnt from says how well it finds.
+
     Example:
 
     `scrl report run/ --out report.html`

@@ -25,16 +25,23 @@ def _listener(json_lines: bool, batch: int) -> Any:
     """Hears of steps: JSON lines, or on no terminal a line every ten seconds."""
     import sys
 
+    from ..progress import looked
+
     last = [time.monotonic()]
+    sign: Optional[str] = None  # of collapse, by the newest step that looked
 
     def hear(report: Any) -> None:
+        nonlocal sign
+        if looked(report):
+            sign = report.collapse
         if json_lines:
             emit(event="step", **report._asdict())
         elif not sys.stderr.isatty() and time.monotonic() - last[0] > 10:
             last[0] = time.monotonic()
             say(f"step {report.step}/{report.total_steps or '?'}  loss {report.loss:.4f}  "
                 f"lr {report.lr:.3g}  {_accuracy(report)}"
-                f"{batch / max(report.seconds, 1e-9):.1f} images/s")
+                f"{batch / max(report.seconds, 1e-9):.1f} images/s"
+                + (f"  sign of collapse: {sign}" if sign else ""))
 
     return hear
 

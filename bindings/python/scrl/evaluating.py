@@ -1,0 +1,91 @@
+"""What the evaluations share: their arguments as the library wants them, their progress, their end."""
+
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable, Iterator, List, Optional, Tuple
+
+import numpy as np
+
+from . import _ffi
+from .dataset import Dataset
+from .errors import ArgumentError, CancelledError, ShapeError
+from .interrupts import interrupt_into
+from .model import Model
+
+
+def run(call: Callable[[], int], options: Any, kind: Any, show: Callable[..., None],
+        callback: Optional[Callable[..., Any]], what: str) -> None:
+    """Calls the library with options.progress = a listener; what stops it is raised at its end.
+
+    kind  the ctypes callback, whose last argument is the user pointer.
+    """
+    failure: List[BaseException] = []
+    stops: List[str] = []
+
+    def on_progress(*state: Any) -> int:
+        try:
+            show(*state[:-1])
+            if callback is not None and callback(*state[:-1]):
+                stops.append("callback")
+        except BaseException as error:
+            failure.append(error)
+        return 1 if stops or failure else 0
+
+    options.progress = kind(on_progress)
+    with interrupt_into(stops):
+        code = call()
+    if failure:
+        raise failure[0]
+    if "interrupt" in stops and code in (0, CancelledError.status):
+        raise KeyboardInterrupt(f"{what} stopped")
+    _ffi.check(code)
+
+
+def one_or_more(value: Any, what: str, operation: str) -> int:
+    number = _ffi.int32_of(value, what)
+    if number < 1:
+        raise ArgumentError(f"{operation}: {what} is {number}, expected 1 or more")
+    return number
+
+
+def positive(value: Any, what: str, operation: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"{operation}: {what} is {value!r}, expected a number") from None
+    if not number > 0:
+        raise ArgumentError(f"{operation}: {what} is {number}, expected more than 0")
+    return number
+
+
+def numbers(values: Any, count: int, what: str, least: int) -> np.ndarray:
+    """Whole numbers of count rows as int32."""
+    array = np.asarray(values)
+    if array.shape != (count,):
+        raise ShapeError(f"{what} have shape {array.shape}, expected ({count},)")
+    if array.dtype.kind not in "iu" or (
+            array.size and (array.max() >= 2 ** 31 or array.min() < least)):
+        raise ArgumentError(
+            f"{what} are {array.dtype}, expected whole numbers in {least} … 2³¹ − 1")
+    return np.ascontiguousarray(array, np.int32)
+
+
+def pair(given: Any, what: str) -> Tuple[Any, np.ndarray, np.ndarray]:
+    """A scrl_tensor over features, the labels, and the array that must outlive the tensor."""
+    if len(given) != 2:
+        raise ArgumentError(f"{what} has {len(given)} parts, expected (features, labels)")
+    tensor, array = _ffi.borrow(given[0], 2, f"{what} features")
+    return tensor, numbers(given[1], len(array), f"{what} labels", -1), array
+
+
+def dataset(data: Any, stack: ExitStack) -> Dataset:
+    return data if isinstance(data, Dataset) else stack.enter_context(Dataset(data))
+
+
+@contextmanager
+def opened(operation: str, model: Any, *data: Any) -> Iterator[Tuple[Any, ...]]:
+    """A Model and Datasets of what was given (objects or paths, None stays); opened ones are closed."""
+    with ExitStack() as stack:
+        if model is None:
+            raise ArgumentError(f"{operation}: model is None, expected a Model or a path")
+        loaded = model if isinstance(model, Model) else stack.enter_context(Model.load(model))
+        yield (loaded, *(None if each is None else dataset(each, stack) for each in data))

@@ -1,0 +1,133 @@
+"""The command line: `python examples/experiment --help`."""
+
+import argparse
+import fcntl
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator, List, Optional
+
+import scrl
+
+from . import document, flow, machine, runner
+from .cache import Cache
+from .settings import FULL, REDUCED, Settings, changed
+from .stages import check, stages as stages_of
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EPILOG = """examples:
+  python examples/experiment --out runs/experiment --plan      what is done, what is left, how long
+  python examples/experiment --out runs/experiment             everything; the same command goes on
+  python examples/experiment --out runs/experiment --minutes 15
+  python examples/experiment --out runs/experiment --only 0    the first seed of all
+  python examples/experiment --out runs/quick --reduced        all of it, small
+  python examples/experiment --out runs/experiment --set pretraining.common.views.size=96 --plan
+"""
+
+
+def options(arguments: Optional[List[str]]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="experiment", description=(__import__("experiment").__doc__ or ""), epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/experiment"), help="results folder")
+    parser.add_argument("--reduced", action="store_true",
+                        help="small settings, a quarter of an hour")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE",
+                        help="changes a number of settings.py; as often as wanted")
+    parser.add_argument("--only", default="", metavar="PARTS",
+                        help="stages whose names have one of these parts, and what they need: "
+                             "'linear', 'scrl', '0', 'regions.byol.1', separated by commas")
+    parser.add_argument("--minutes", type=float,
+                        help="stops after this time; what was done is kept")
+    parser.add_argument("--plan", action="store_true",
+                        help="only says what is done and what is left")
+    parser.add_argument("--report", action="store_true", help="only writes the document")
+    parser.add_argument("--document", action="store_true",
+                        help="copies the document into the checkout when everything is done")
+    asked = parser.parse_args(arguments)
+    if asked.minutes is not None and not asked.minutes > 0:
+        parser.error("--minutes is more than 0")
+    return asked
+
+
+def settings_of(asked: argparse.Namespace) -> Settings:
+    settings = REDUCED if asked.reduced else FULL
+    for pair in asked.set:
+        path, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--set {pair!r}: expected PATH=VALUE")
+        settings = changed(settings, path, value)
+    if asked.set:
+        from dataclasses import replace
+
+        settings = replace(settings, name=f"{settings.name}, with {', '.join(asked.set)}")
+    return settings
+
+
+def command_of(asked: argparse.Namespace) -> str:
+    """The command that makes these results, whatever parts it was run in."""
+    words = ["python examples/experiment"]
+    words += ["--reduced"] if asked.reduced else []
+    words += [f"--set {pair}" for pair in asked.set]
+    return " ".join(words)
+
+
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Two experiments in one folder would write over each other."""
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(f"another experiment is at work in {out}") from None
+        yield
+
+
+def work(asked: argparse.Namespace) -> int:
+    settings = settings_of(asked)
+    stages = stages_of(settings)
+    check(settings)
+    chosen = flow.choose(stages, asked.only.split(","))
+    cache = Cache(asked.out, flow.keys_of(stages))
+    if asked.plan:
+        print(runner.plan(chosen, cache, settings.expected))
+        return 0
+    with alone(asked.out):
+        code = 0
+        if not asked.report:
+            code = _run(asked, settings, stages, chosen, cache)
+        path = document.write(asked.out, settings, stages, cache, command_of(asked))
+        print(f"table and plots: {path}")
+        if asked.document:
+            left = len(stages) - len(document.records_of(stages, cache))
+            if left:
+                print(f"the checkout's document stays as it is: {left} stages are to do")
+            else:
+                print(f"wrote {document.copy_to(path, ROOT)}")
+    return code
+
+
+def _run(asked: argparse.Namespace, settings: Settings, stages: Any, chosen: Any,
+         cache: Cache) -> int:
+    run = runner.Runner(stages, chosen, cache, settings.expected, machine.facts())
+    try:
+        done = run.run(asked.minutes)
+    except KeyboardInterrupt:
+        run.teller.line("stopped; the same command goes on")
+        return 130
+    for name, why in run.failed.items():
+        print(f"{name}: {why}", file=sys.stderr)
+    return 0 if done or not run.failed else 1
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Exit code: 0; 1 when a stage failed; 2 for wrong words; 130 after Ctrl-C."""
+    try:
+        return work(options(arguments))
+    except ValueError as error:
+        print(f"experiment: {error}", file=sys.stderr)
+        return 2
+    except (scrl.Error, OSError) as error:
+        print(f"experiment: {error}", file=sys.stderr)
+        return 1
