@@ -59,6 +59,14 @@ extension Detector {
   /// detector's that have their shapes here (its predictors only for as many classes).
   package func takeWeights(_ path: String) throws(ScrlError) {
     let reader = try Detector.newest(path)
+    let theirs = try reader.config()
+    guard (theirs.architecture, theirs.stem) == (config.architecture, config.stem) else {
+      throw ScrlError(
+        .config,
+        "detector: \(reader.path) has model.arch \(theirs.architecture.rawValue), model.stem "
+          + "\(theirs.stem.rawValue) · the config has \(config.architecture.rawValue), "
+          + "\(config.stem.rawValue)")
+    }
     let isDetector = reader.has(Place.task)
     let prefix = isDetector ? "" : "online."
     var left: [String] = []
@@ -69,10 +77,9 @@ extension Detector {
       guard reader.has(place), try reader.shape(place) == entry.tensor.plainShape else {
         guard !isEncoder else {
           throw ScrlError(
-            .config,
-            "detector: \(reader.path) has no \(prefix)\(entry.name) of \(entry.tensor.plainShape)"
-              + " · expected the backbone of model.arch \(config.architecture.rawValue), "
-              + "model.stem \(config.stem.rawValue)")
+            .format,
+            "detector: \(reader.path) has no \(prefix)\(entry.name) of "
+              + "\(entry.tensor.plainShape) · expected all of the backbone")
         }
         left.append(entry.name)
         continue

@@ -282,6 +282,52 @@ CASE(a_pretrained_backbone_is_taken_over) {
   scrl_dataset_free(dataset);
 }
 
+typedef struct heard {
+  size_t calls, total, stop_at;
+} heard;
+
+static int32_t hear(size_t done, size_t total, void *user) {
+  heard *h = user;
+  CHECK(done == ++h->calls && done <= total);
+  h->total = total;
+  return h->stop_at && done >= h->stop_at;
+}
+
+CASE(a_detector_is_measured_on_a_dataset) {
+  scrl_dataset *dataset = squares(in_scratch("squares.h5"), MASKS);
+  scrl_dataset *boxes_only = squares(in_scratch("boxes.h5"), BOXES);
+  scrl_dataset *empty = squares(in_scratch("nothing.h5"), NOTHING);
+  scrl_detector *detector = NULL;
+  scrl_coco_metrics boxes = {.struct_size = sizeof boxes}, masks = boxes, again = boxes;
+  scrl_coco_metrics unsized = {.struct_size = 0};
+  heard whole = {0, 0, 0}, part = {0, 0, 2};
+  const char *results = in_scratch("results.json");
+  NEED(scrl_detector_load(in_scratch("det-whole.h5"), &detector));
+  NEED(scrl_detector_measure(detector, dataset, results, hear, &whole, &boxes, &masks));
+  CHECK(whole.calls == IMAGES && whole.total == IMAGES && exists(results));
+  CHECK(boxes.images == IMAGES && boxes.objects == IMAGES && boxes.crowds == 0);
+  CHECK(boxes.categories == 2 && boxes.detections == masks.detections);
+  CHECK(boxes.ap >= 0 && boxes.ap <= boxes.ap50 && boxes.ap50 <= 1 && masks.ap >= 0);
+  CHECK(boxes.ap_large == -1); /* all squares have 24² pixels */
+  OK(scrl_detector_measure(detector, boxes_only, NULL, NULL, NULL, &again, NULL));
+  CHECK(again.ap == boxes.ap && again.ar100 == boxes.ar100);
+  OK(scrl_detector_measure(detector, dataset, NULL, NULL, NULL, NULL, NULL));
+  ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, boxes_only, NULL, NULL, NULL, NULL, &masks));
+  ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, empty, NULL, NULL, NULL, &again, NULL));
+  ANSWERS(SCRL_E_CANCELLED,
+          scrl_detector_measure(detector, dataset, in_scratch("half.json"), hear, &part, &again,
+                                NULL));
+  CHECK(part.calls == 2 && !exists(in_scratch("half.json")));
+  ANSWERS(SCRL_E_IO, scrl_detector_measure(detector, dataset, in_scratch("no/such/r.json"), NULL,
+                                           NULL, &again, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(NULL, dataset, NULL, NULL, NULL, &again, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(detector, NULL, NULL, NULL, NULL, &again, NULL));
+  ANSWERS(SCRL_E_ARGUMENT,
+          scrl_detector_measure(detector, dataset, NULL, NULL, NULL, &unsized, NULL));
+  scrl_detector_free(detector), scrl_dataset_free(dataset);
+  scrl_dataset_free(boxes_only), scrl_dataset_free(empty);
+}
+
 CASE(datasets_that_cannot_be_learnt_are_refused) {
   scrl_config *config = tiny_config("6");
   scrl_dataset *empty = squares(in_scratch("nothing.h5"), NOTHING);
@@ -396,6 +442,7 @@ int main(void) {
   RUN(another_thread_can_stop_a_run_and_the_run_can_go_on);
   RUN(weights_go_in_and_out_by_name);
   RUN(a_pretrained_backbone_is_taken_over);
+  RUN(a_detector_is_measured_on_a_dataset);
   RUN(datasets_that_cannot_be_learnt_are_refused);
   RUN(keys_that_contradict_each_other_are_refused);
   RUN(null_and_wrong_input_are_refused);

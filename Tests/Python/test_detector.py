@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import scrl
-from scrl import coco
+from scrl import coco, synth
 from conftest import needs_library, python
 from scrl.detector import results_of
 from scrl.drawing import draw
@@ -171,6 +171,23 @@ def test_fine_tuning_judges_a_backbone(data):
     report = scrl.evaluate.detection(None, data, data, TINY, progress=False)
     assert report.steps == 4 and report.loss > 0 and report.seconds > report.train_seconds > 0
     assert 0 <= report.boxes.AP <= 1 and 0 <= report.masks.AP50 <= 1
+
+
+def test_a_detector_finds_what_it_has_learnt(tmp_path):
+    """Six scenes of 96², a minute on two shared cores; it reached AP50 1.00 and 0.90. The whole test,
+    20 scenes of 160² to AP50 above 0.95 for both, takes four: overfit_detector.py."""
+    synth.write(tmp_path / "s", 6, seed=3, size=96, workers=1, progress=False)
+    scrl.pack(tmp_path / "s", tmp_path / "d.h5", annotations=tmp_path / "s" / "annotations.json",
+              progress=False)
+    config = {"detect.steps": 250, "detect.batch": 3, "detect.base_lr": 0.08,
+              "detect.min_size": 96, "detect.test_size": 96, "threads": 2}
+    with scrl.Detector(config, tmp_path / "d.h5") as detector:
+        first = detector.step()
+        last = detector.fit(progress=False)
+        figures = detector.evaluate(tmp_path / "d.h5", progress=False)
+    assert last.loss < 0.4 * first.loss
+    # Other CPUs round otherwise, and so end elsewhere: masks leave room for that.
+    assert figures["bbox"].AP50 > 0.95 and figures["segm"].AP50 > 0.7
 
 
 # ------------------------------------------------------------------ the shell

@@ -122,11 +122,14 @@ class Detector(_ffi.Handle):
             self._take_backbone(_encoder(state))
 
     def _take_backbone(self, state: Dict[str, Any]) -> None:
-        lacking = [name for name, _, _ in _ffi.parameter_table(self._handle, "detector")
-                   if name.startswith("encoder.") and name not in state]
-        if lacking:
-            raise ArgumentError(f"Detector: the weights lack {lacking[0]} and perhaps more of the "
-                                f"backbone {self.config['model.arch']}")
+        mine = {name for name, _, _ in _ffi.parameter_table(self._handle, "detector")
+                if name.startswith("encoder.")}
+        apart = sorted(mine ^ {name for name in state
+                               if not name.endswith("num_batches_tracked")})
+        if apart:
+            raise ArgumentError(
+                f"Detector: the weights and the backbone {self.config['model.arch']} do not have the "
+                f"same tensors: {apart[0]}, {len(apart)} in all; expected model.arch of the weights")
         self.load_state_dict(state, strict=False)
 
     @classmethod
