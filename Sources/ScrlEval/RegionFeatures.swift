@@ -11,7 +11,7 @@ import ScrlTensor
 
 extension AnnotatedBox {
   /// Whether a judge of labels has use for it.
-  fileprivate var isJudged: Bool { label >= 0 }
+  fileprivate var isJudged: Bool { label >= 0 && !isCrowd }
 
   /// In a picture of another size, cut at its edges; nil: nothing is left.
   fileprivate func fitted(

@@ -97,4 +97,17 @@ struct RegionTests {
     #expect((regions.trainBoxes, regions.leftOut, regions.neighbour) == (9, 4, 1))
     #expect((retrieval.boxes, retrieval.leftOut) == (9, 2))
   }
+
+  @Test("crowds take no part, wherever they lie")
+  func crowds() throws {
+    let (regions, retrieval) = try evaluate(
+      try BoxSet { index, _, _, boxes in
+        // Of the other class, in the same place: were it judged, no neighbour would be right.
+        let other = Int32(1 - index % 2)
+        boxes.append(
+          AnnotatedBox(x0: 4, y0: 4, x1: 36, y1: 28, label: other, flags: .crowd))
+      })
+    #expect((regions.trainBoxes, regions.leftOut, regions.neighbour) == (10, 20, 1))
+    #expect((retrieval.boxes, retrieval.leftOut) == (10, 10))
+  }
 }
