@@ -31,7 +31,7 @@ CASE(every_key_describes_itself_and_reads_back_what_it_is_given) {
     NEED(scrl_config_key_at(i, &key));
     CHECK(key.name && key.type && key.range && key.preset && key.meaning);
     CHECK(strlen(key.meaning) > 5 && strchr(key.meaning, '\n') == NULL);
-    CHECK(strstr("integer real boolean choice pair text", key.type) != NULL);
+    CHECK(strstr("integer real boolean choice pair list text", key.type) != NULL);
     OK(scrl_config_get(config, key.name, value, sizeof value, NULL));
     CHECK(strcmp(value, key.preset) == 0);
     OK(scrl_config_set(config, key.name, value));

@@ -93,7 +93,7 @@ static scrl_config *tiny_config(const char *steps) {
 }
 
 static scrl_detector *new_detector(const char *steps, const char *run_folder) {
-  scrl_dataset *dataset = squares(in_scratch("squares.h5"), MASKS);
+  scrl_dataset *dataset = squares(in_scratch("det-squares.h5"), MASKS);
   scrl_config *config = tiny_config(steps);
   scrl_detector *detector = NULL;
   OK(scrl_detector_new(config, dataset, NULL, run_folder, &detector));
@@ -255,7 +255,7 @@ CASE(weights_go_in_and_out_by_name) {
 
 CASE(a_pretrained_backbone_is_taken_over) {
   scrl_config *config = tiny_config("6"), *other = NULL;
-  scrl_dataset *dataset = squares(in_scratch("squares.h5"), MASKS);
+  scrl_dataset *dataset = squares(in_scratch("det-squares.h5"), MASKS);
   scrl_model *model = NULL;
   scrl_detector *detector = NULL;
   static float theirs[64 * 64 * 9], mine[64 * 64 * 9];
@@ -263,21 +263,22 @@ CASE(a_pretrained_backbone_is_taken_over) {
   OK(scrl_config_new("scrl-small", &other));
   OK(scrl_config_set(other, "seed", "5"));
   NEED(scrl_model_new(other, &model));
-  OK(scrl_model_save(model, in_scratch("backbone.h5")));
+  OK(scrl_model_save(model, in_scratch("det-backbone.h5")));
   OK(scrl_model_parameter_read(model, "online.encoder.layer1.0.conv1.weight", theirs, COUNT));
-  NEED(scrl_detector_new(config, dataset, in_scratch("backbone.h5"), NULL, &detector));
+  NEED(scrl_detector_new(config, dataset, in_scratch("det-backbone.h5"), NULL, &detector));
   OK(scrl_detector_parameter_read(detector, "encoder.layer1.0.conv1.weight", mine, COUNT));
   CHECK(memcmp(theirs, mine, sizeof mine) == 0);
   scrl_detector_free(detector);
   detector = NULL;
   OK(scrl_config_set(config, "model.arch", "resnet34"));
   ANSWERS(SCRL_E_CONFIG,
-          scrl_detector_new(config, dataset, in_scratch("backbone.h5"), NULL, &detector));
-  ANSWERS(SCRL_E_IO, scrl_detector_new(config, dataset, in_scratch("none.h5"), NULL, &detector));
+          scrl_detector_new(config, dataset, in_scratch("det-backbone.h5"), NULL, &detector));
+  ANSWERS(SCRL_E_IO,
+          scrl_detector_new(config, dataset, in_scratch("det-none.h5"), NULL, &detector));
   ANSWERS(SCRL_E_FORMAT,
-          scrl_detector_new(config, dataset, in_scratch("squares.h5"), NULL, &detector));
+          scrl_detector_new(config, dataset, in_scratch("det-squares.h5"), NULL, &detector));
   CHECK(!detector);
-  ANSWERS(SCRL_E_FORMAT, scrl_detector_load(in_scratch("backbone.h5"), &detector));
+  ANSWERS(SCRL_E_FORMAT, scrl_detector_load(in_scratch("det-backbone.h5"), &detector));
   scrl_model_free(model), scrl_config_free(config), scrl_config_free(other);
   scrl_dataset_free(dataset);
 }
@@ -294,14 +295,14 @@ static int32_t hear(size_t done, size_t total, void *user) {
 }
 
 CASE(a_detector_is_measured_on_a_dataset) {
-  scrl_dataset *dataset = squares(in_scratch("squares.h5"), MASKS);
-  scrl_dataset *boxes_only = squares(in_scratch("boxes.h5"), BOXES);
-  scrl_dataset *empty = squares(in_scratch("nothing.h5"), NOTHING);
+  scrl_dataset *dataset = squares(in_scratch("det-squares.h5"), MASKS);
+  scrl_dataset *boxes_only = squares(in_scratch("det-boxes.h5"), BOXES);
+  scrl_dataset *empty = squares(in_scratch("det-nothing.h5"), NOTHING);
   scrl_detector *detector = NULL;
   scrl_coco_metrics boxes = {.struct_size = sizeof boxes}, masks = boxes, again = boxes;
   scrl_coco_metrics unsized = {.struct_size = 0};
   heard whole = {0, 0, 0}, part = {0, 0, 2};
-  const char *results = in_scratch("results.json");
+  const char *results = in_scratch("det-results.json");
   NEED(scrl_detector_load(in_scratch("det-whole.h5"), &detector));
   NEED(scrl_detector_measure(detector, dataset, results, hear, &whole, &boxes, &masks));
   CHECK(whole.calls == IMAGES && whole.total == IMAGES && exists(results));
@@ -315,9 +316,9 @@ CASE(a_detector_is_measured_on_a_dataset) {
   ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, boxes_only, NULL, NULL, NULL, NULL, &masks));
   ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, empty, NULL, NULL, NULL, &again, NULL));
   ANSWERS(SCRL_E_CANCELLED,
-          scrl_detector_measure(detector, dataset, in_scratch("half.json"), hear, &part, &again,
+          scrl_detector_measure(detector, dataset, in_scratch("det-half.json"), hear, &part, &again,
                                 NULL));
-  CHECK(part.calls == 2 && !exists(in_scratch("half.json")));
+  CHECK(part.calls == 2 && !exists(in_scratch("det-half.json")));
   ANSWERS(SCRL_E_IO, scrl_detector_measure(detector, dataset, in_scratch("no/such/r.json"), NULL,
                                            NULL, &again, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(NULL, dataset, NULL, NULL, NULL, &again, NULL));
@@ -330,8 +331,8 @@ CASE(a_detector_is_measured_on_a_dataset) {
 
 CASE(datasets_that_cannot_be_learnt_are_refused) {
   scrl_config *config = tiny_config("6");
-  scrl_dataset *empty = squares(in_scratch("nothing.h5"), NOTHING);
-  scrl_dataset *boxes = squares(in_scratch("boxes.h5"), BOXES);
+  scrl_dataset *empty = squares(in_scratch("det-nothing.h5"), NOTHING);
+  scrl_dataset *boxes = squares(in_scratch("det-boxes.h5"), BOXES);
   scrl_detector *detector = NULL;
   scrl_detector_report report = {.struct_size = sizeof report};
   ANSWERS(SCRL_E_DATA, scrl_detector_new(config, empty, NULL, NULL, &detector));
@@ -374,7 +375,7 @@ CASE(null_and_wrong_input_are_refused) {
   scrl_detector *const before = (scrl_detector *)&case_is_good;
   scrl_detector *other = before;
   scrl_config *config = tiny_config("6"), *copy = NULL;
-  scrl_dataset *dataset = squares(in_scratch("squares.h5"), MASKS);
+  scrl_dataset *dataset = squares(in_scratch("det-squares.h5"), MASKS);
   scrl_detections *found = NULL;
   scrl_detector_report unsized = {.struct_size = 0};
   scrl_detection each = {.struct_size = 4};
@@ -388,11 +389,11 @@ CASE(null_and_wrong_input_are_refused) {
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_new(config, dataset, "\xff", NULL, &other));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_resume(NULL, NULL, &other));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_resume("x", NULL, NULL));
-  ANSWERS(SCRL_E_IO, scrl_detector_resume(in_scratch("absent.h5"), NULL, &other));
+  ANSWERS(SCRL_E_IO, scrl_detector_resume(in_scratch("det-absent.h5"), NULL, &other));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_load(NULL, &other));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_load("x", NULL));
-  ANSWERS(SCRL_E_IO, scrl_detector_load(in_scratch("absent.h5"), &other));
-  ANSWERS(SCRL_E_FORMAT, scrl_detector_load(in_scratch("squares.h5"), &other));
+  ANSWERS(SCRL_E_IO, scrl_detector_load(in_scratch("det-absent.h5"), &other));
+  ANSWERS(SCRL_E_FORMAT, scrl_detector_load(in_scratch("det-squares.h5"), &other));
   CHECK(other == before);
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_step(NULL, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_step((scrl_detector *)dataset, NULL));
