@@ -224,20 +224,6 @@ def test_pycocotools_reads_what_is_exported(folder, tmp_path):
         assert tool.getCatIds() == [3, 44] and sorted(tool.getImgIds()) == [10, 20, 30]
 
 
-def test_crowds_are_no_regions_to_probe(folder, tmp_path):
-    from scrl import probe
-
-    class Backbone:  # tells how many boxes it was asked for
-        def embed_regions(self, pixels, boxes):
-            return np.zeros((len(boxes), 2), np.float32)
-
-    pack(folder, tmp_path / "d.h5", tree())
-    with scrl.Dataset(tmp_path / "d.h5") as ds:
-        assert sum(len(ds.boxes(index)) for index in range(3)) == 3
-        _, classes, owners = probe.region_vectors(Backbone(), ds, np.arange(3))
-        assert owners.tolist() == [0, 0] and classes.tolist() == [1, 0]  # image 1 has only a crowd
-
-
 # ------------------------------------------------------------------ Pascal VOC
 
 VOC = """<annotation><filename>wrong.jpg</filename>

@@ -68,7 +68,7 @@ def test_use_after_close_is_an_error():
 
 def test_described_keys_have_meanings():
     for key in scrl.describe().values():
-        assert key.type in ("integer", "real", "boolean", "choice", "pair", "text")
+        assert key.type in ("integer", "real", "boolean", "choice", "pair", "list", "text")
         assert key.meaning and key.range
 
 
