@@ -1,5 +1,5 @@
-// Where a backward pass begins, perhaps in several losses at once: a loss computes its gradient together with its value, and its
-// operation puts it into the slot of what it judged.
+// Where a backward pass begins, perhaps in several losses at once: a loss computes its gradient
+// together with its value, and its operation puts it into the slot of what it judged.
 // `share` multiplies the gradient, not the value returned: this machine's part of a global mean.
 
 import ScrlBase
