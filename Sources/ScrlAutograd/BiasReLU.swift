@@ -1,10 +1,26 @@
 // The bias, and perhaps the ReLU, at the end of an operation: y = conv(x) + b, or max(…, 0) of it.
-// Here: the gradient before them, and the bias's. The operations are BiasedConvolution and
-// TransposedConvolution.
+// Here: both after a product, some images at a time; the gradient before them, and the bias's. The
+// operations are BiasedConvolution and TransposedConvolution.
 
 import ScrlBase
 import ScrlKernels
 import ScrlTensor
+
+extension Pass {
+  /// Fills y: `product` with some images of x and their place in y, then bias and ReLU on these.
+  func withBias(
+    _ bias: Parameter, relu: Bool, _ x: Activation, _ weight: Parameter, into y: Tensor,
+    _ product: (_ x: Tensor, _ y: Tensor) throws(ScrlError) -> Void
+  ) throws(ScrlError) {
+    for images in ImageGroups(
+      of: [x.shape, y.shape], weights: weight.value.count, engine.workers)
+    {
+      let part = y.images(images)
+      try product(try x.source.images(images, engine), part)
+      try engine.addBias(bias.value, to: part, relu: relu)
+    }
+  }
+}
 
 /// What the backward pass needs of the bias and the ReLU.
 struct BiasReLU {

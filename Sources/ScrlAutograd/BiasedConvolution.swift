@@ -11,13 +11,8 @@ extension Pass {
     relu: Bool = false
   ) throws(ScrlError) -> Activation {
     let y = try engine.activation(try engine.outputShape(x.shape, geometry))
-    for images in ImageGroups(
-      of: [x.shape, y.shape], weights: weight.value.count, engine.workers)
-    {
-      let part = y.images(images)
-      try engine.convolution(
-        try x.source.images(images, engine), weight: weight.value, geometry, into: part)
-      try engine.addBias(bias.value, to: part, relu: relu)
+    try withBias(bias, relu: relu, x, weight, into: y) { x, part throws(ScrlError) in
+      try engine.convolution(x, weight: weight.value, geometry, into: part)
     }
     let result = Activation(y, slot: newSlot())
     if let tape, let output = result.slot {

@@ -10,8 +10,11 @@ public func scrl_dataset_box_flags(
   _ count: UnsafeMutablePointer<Int>?
 ) -> scrl_status {
   border { () throws(ScrlError) in
-    let known = try reader(dataset, checking: index).boxes(of: index).map(\.flags.rawValue)
-    try copyOut(known, flags, capacity, count, "dataset_box_flags")
+    let known = try reader(dataset, checking: index).boxes(of: index)
+    let target = try destination(
+      flags, capacity, for: known.count, told: count, ("dataset_box_flags", "boxes"))
+    guard let target else { return }
+    for (place, box) in known.enumerated() { target[place] = box.flags.rawValue }
   }
 }
 
@@ -23,11 +26,13 @@ public func scrl_dataset_box_areas(
   border { () throws(ScrlError) in
     let reader = try reader(dataset, checking: index)
     let (height, width) = reader.size(of: index)
-    var known: [Float] = []
-    for box in reader.boxes(of: index) {
-      known.append(try box.measuredArea(height: height, width: width))
+    let known = reader.boxes(of: index)
+    let target = try destination(
+      areas, capacity, for: known.count, told: count, ("dataset_box_areas", "boxes"))
+    guard let target else { return }
+    for (place, box) in known.enumerated() {
+      target[place] = try box.measuredArea(height: height, width: width)
     }
-    try copyOut(known, areas, capacity, count, "dataset_box_areas")
   }
 }
 
@@ -61,18 +66,4 @@ public func scrl_dataset_write_coco(
     let reader = try ScrlCAPI.dataset(dataset).reader
     try writeCoco(reader, to: path, libraryVersion: libraryVersion)
   }
-}
-
-/// One value for each box, by the rule of scrl_dataset_boxes().
-private func copyOut<Value>(
-  _ values: [Value], _ buffer: UnsafeMutablePointer<Value>?, _ capacity: Int,
-  _ count: UnsafeMutablePointer<Int>?, _ name: String
-) throws(ScrlError) {
-  count?.pointee = values.count
-  guard capacity != 0 else { return }
-  guard let buffer, room(capacity) >= values.count else {
-    throw ScrlError(
-      .argument, "\(name): room for \(capacity) boxes · expected \(values.count)")
-  }
-  for (place, value) in values.enumerated() { buffer[place] = value }
 }

@@ -101,17 +101,14 @@ public func scrl_dataset_read_jpeg(
 ) -> scrl_status {
   border { () throws(ScrlError) in
     let reader = try reader(dataset, checking: index)
-    let size = reader.byteCount(of: index)
-    byte_count?.pointee = size
-    guard capacity != 0 else { return }
-    guard let bytes, room(capacity) >= size else {
-      throw ScrlError(
-        .argument, "dataset_read_jpeg: room for \(capacity) bytes · expected \(size)")
-    }
+    let target = try destination(
+      bytes, capacity, for: reader.byteCount(of: index), told: byte_count,
+      ("dataset_read_jpeg", "bytes"))
+    guard let target else { return }
     var stream: [UInt8] = []
     try reader.readJPEG(index, into: &stream)
     stream.withUnsafeBufferPointer { source in
-      if let base = source.baseAddress { bytes.update(from: base, count: source.count) }
+      if let base = source.baseAddress { target.update(from: base, count: source.count) }
     }
   }
 }
@@ -134,15 +131,12 @@ public func scrl_dataset_boxes(
 ) -> scrl_status {
   border { () throws(ScrlError) in
     let known = try reader(dataset, checking: index).boxes(of: index)
-    count?.pointee = known.count
-    guard capacity != 0 else { return }
-    guard let boxes, room(capacity) >= known.count else {
-      throw ScrlError(
-        .argument, "dataset_boxes: room for \(capacity) boxes · expected \(known.count)")
-    }
+    let target = try destination(
+      boxes, capacity, for: known.count, told: count, ("dataset_boxes", "boxes"))
+    guard let target else { return }
     for (place, box) in known.enumerated() {
       for (side, value) in [box.x0, box.y0, box.x1, box.y1].enumerated() {
-        boxes[4 * place + side] = value
+        target[4 * place + side] = value
       }
       labels?[place] = box.label
     }

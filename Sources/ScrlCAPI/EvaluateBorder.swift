@@ -1,4 +1,4 @@
-// scrl_evaluate_*
+// scrl_evaluate_linear*
 
 import CScrl
 import ScrlBase
@@ -10,22 +10,12 @@ import ScrlTensor
 extension scrl_linear_options: SizedStruct {}
 extension scrl_linear_report: SizedStruct {}
 
-private struct LinearRequest {
-  let options: LinearOptions
-  private let callback: scrl_linear_fn?
-  private let user: UnsafeMutableRawPointer?
-
-  init(_ pointer: UnsafePointer<scrl_linear_options>?) throws(ScrlError) {
-    let value =
-      pointer == nil ? scrl_linear_options() : try readStruct(pointer, "evaluate_linear: options")
-    options = try LinearOptions(value)
-    (callback, user) = (value.progress, value.user)
-  }
-
-  func listener(_ progress: LinearProgress) -> Bool {
-    guard let callback else { return true }
-    return callback(
-      progress.epoch, progress.epochs, progress.done, progress.total, progress.loss, user) == 0
+extension scrl_linear_options {
+  fileprivate var listener: (LinearProgress) -> Bool {
+    let (callback, user): (scrl_linear_fn?, UnsafeMutableRawPointer?) = (progress, user)
+    return { now in
+      callback.map { $0(now.epoch, now.epochs, now.done, now.total, now.loss, user) == 0 } ?? true
+    }
   }
 }
 
@@ -82,41 +72,20 @@ extension scrl_linear_report {
   }
 }
 
-private func put(
-  _ report: LinearReport, _ target: UnsafeMutablePointer<scrl_linear_report>?
-) throws(ScrlError) {
-  guard target != nil else { return }
-  try writeStruct(scrl_linear_report(report), to: target, "evaluate_linear: report")
-}
-
-/// A host's features (N,F) and their labels; `name` is "evaluate_linear: train" or alike.
-func labelledRows(
-  _ features: UnsafePointer<scrl_tensor>?, _ labels: UnsafePointer<Int32>?, _ name: String
-) throws(ScrlError) -> (features: Tensor, labels: [Int]) {
-  guard let labels else {
-    throw ScrlError(.argument, "\(name)_labels is NULL · expected labels")
-  }
-  let tensor = try borrow(features, [-1, -1], "\(name)_features").copied()
-  return (tensor, (0..<tensor.shape[0]).map { Int(labels[$0]) })
-}
-
 @c @implementation
 public func scrl_evaluate_linear(
   _ model: OpaquePointer?, _ train: OpaquePointer?, _ test: OpaquePointer?,
   _ options: UnsafePointer<scrl_linear_options>?,
   _ report: UnsafeMutablePointer<scrl_linear_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_linear: report")
-    let request = try LinearRequest(options)
-    let learnt = try dataset(train).reader
-    let tested = test == nil ? nil : try dataset(test).reader
-    try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let backbone = handle.backbone
-      let made = try evaluateLinear(
-        backbone, train: learnt, test: tested, request.options,
-        engine: try makeEngine(backbone.config), listener: request.listener)
-      try put(made, report)
+  judged("evaluate_linear", options, report) { value throws(ScrlError) in
+    let chosen = try LinearOptions(value)
+    let sets = try judgedSets(train, test)
+    return try withBackbone(model) { backbone, engine throws(ScrlError) in
+      scrl_linear_report(
+        try evaluateLinear(
+          backbone, train: sets.train, test: sets.test, chosen, engine: engine,
+          listener: value.listener))
     }
   }
 }
@@ -128,16 +97,14 @@ public func scrl_evaluate_linear_on(
   _ options: UnsafePointer<scrl_linear_options>?,
   _ report: UnsafeMutablePointer<scrl_linear_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_linear: report")
-    let request = try LinearRequest(options)
-    let learnt = try labelledRows(train_features, train_labels, "evaluate_linear: train")
-    let hasTest = test_features != nil || test_labels != nil
-    let tested =
-      hasTest ? try labelledRows(test_features, test_labels, "evaluate_linear: test") : nil
-    let made = try evaluateLinear(
-      features: learnt.features, labels: learnt.labels, test: tested, request.options,
-      engine: try makeEngine(), listener: request.listener)
-    try put(made, report)
+  judged("evaluate_linear", options, report) { value throws(ScrlError) in
+    let chosen = try LinearOptions(value)
+    let rows = try judgedRows(
+      "evaluate_linear", train: (train_features, train_labels),
+      test: (test_features, test_labels))
+    return scrl_linear_report(
+      try evaluateLinear(
+        features: rows.train.features, labels: rows.train.labels, test: rows.test, chosen,
+        engine: try makeEngine(), listener: value.listener))
   }
 }

@@ -68,11 +68,11 @@ final class Registry: @unchecked Sendable {
 }
 
 /// A living handle with its lock held for the call.
-func withHandle<Kind: Handle>(
-  _ pointer: OpaquePointer?, _ type: Kind.Type, _ body: (Kind) throws(ScrlError) -> Void
-) throws(ScrlError) {
+func withHandle<Kind: Handle, Result>(
+  _ pointer: OpaquePointer?, _ type: Kind.Type, _ body: (Kind) throws(ScrlError) -> Result
+) throws(ScrlError) -> Result {
   let handle = try Registry.shared.find(pointer, type)
-  try handle.lock.locked { () throws(ScrlError) in try body(handle) }
+  return try handle.lock.locked { () throws(ScrlError) in try body(handle) }
 }
 
 /// Where a new handle's address goes; NULL is refused before anything is made.

@@ -7,7 +7,7 @@ import ScrlMethod
 import ScrlNN
 import ScrlTensor
 
-extension scrl_pair_options: SizedStruct {}
+extension scrl_pair_options: ListeningOptions {}
 extension scrl_correspondence_report: SizedStruct {}
 extension scrl_health_report: SizedStruct {}
 
@@ -83,18 +83,13 @@ public func scrl_evaluate_correspondence(
   _ options: UnsafePointer<scrl_pair_options>?,
   _ report: UnsafeMutablePointer<scrl_correspondence_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_correspondence: report")
-    let value = try optional(options, "evaluate_correspondence: options")
+  judged("evaluate_correspondence", options, report) { value throws(ScrlError) in
     let chosen = try CorrespondenceOptions(value)
     let reader = try ScrlCAPI.dataset(dataset).reader
-    try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let made = try evaluateCorrespondence(
-        handle.backbone, reader, chosen, engine: try makeEngine(handle.backbone.config),
-        listener: evaluationListener(value.progress, value.user))
-      guard report != nil else { return }
-      try writeStruct(
-        scrl_correspondence_report(made), to: report, "evaluate_correspondence: report")
+    return try withBackbone(model) { backbone, engine throws(ScrlError) in
+      scrl_correspondence_report(
+        try evaluateCorrespondence(
+          backbone, reader, chosen, engine: engine, listener: value.listener))
     }
   }
 }
@@ -105,17 +100,12 @@ public func scrl_evaluate_health(
   _ options: UnsafePointer<scrl_pair_options>?,
   _ report: UnsafeMutablePointer<scrl_health_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_health: report")
-    let value = try optional(options, "evaluate_health: options")
+  judged("evaluate_health", options, report) { value throws(ScrlError) in
     let chosen = try HealthOptions(value)
     let reader = try ScrlCAPI.dataset(dataset).reader
-    try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let made = try evaluateHealth(
-        handle.backbone, reader, chosen, engine: try makeEngine(handle.backbone.config),
-        listener: evaluationListener(value.progress, value.user))
-      guard report != nil else { return }
-      try writeStruct(scrl_health_report(made), to: report, "evaluate_health: report")
+    return try withBackbone(model) { backbone, engine throws(ScrlError) in
+      scrl_health_report(
+        try evaluateHealth(backbone, reader, chosen, engine: engine, listener: value.listener))
     }
   }
 }
@@ -125,14 +115,12 @@ public func scrl_evaluate_health_on(
   _ features: UnsafePointer<scrl_tensor>?, _ partners: UnsafePointer<scrl_tensor>?,
   _ report: UnsafeMutablePointer<scrl_health_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_health: report")
+  let options: UnsafePointer<scrl_pair_options>? = nil
+  return judged("evaluate_health", options, report) { _ throws(ScrlError) in
     let rows = try borrow(features, [-1, -1], "evaluate_health: features")
     let others =
       partners == nil ? nil : try borrow(partners, [-1, -1], "evaluate_health: partners")
-    let made = try evaluateHealth(
-      features: rows, partners: others, engine: try makeEngine())
-    guard report != nil else { return }
-    try writeStruct(scrl_health_report(made), to: report, "evaluate_health: report")
+    return scrl_health_report(
+      try evaluateHealth(features: rows, partners: others, engine: try makeEngine()))
   }
 }

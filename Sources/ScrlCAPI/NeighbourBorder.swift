@@ -7,21 +7,11 @@ import ScrlMethod
 import ScrlNN
 import ScrlTensor
 
-extension scrl_knn_options: SizedStruct {}
+extension scrl_knn_options: ListeningOptions {}
 extension scrl_knn_report: SizedStruct {}
-extension scrl_region_options: SizedStruct {}
+extension scrl_region_options: ListeningOptions {}
 extension scrl_region_report: SizedStruct {}
 extension scrl_retrieval_report: SizedStruct {}
-
-/// A host's callback as the evaluations call it.
-func evaluationListener(
-  _ callback: scrl_evaluate_fn?, _ user: UnsafeMutableRawPointer?
-) -> EvaluationListener {
-  { done, total in callback.map { $0(done, total, user) == 0 } ?? true }
-}
-
-/// A limit of a host's: 0 is none.
-func limit(_ count: UInt64) -> Int? { count == 0 ? nil : Int(clamping: count) }
 
 extension NeighbourOptions {
   /// Zero stands for the default; what is out of range is refused by check().
@@ -95,31 +85,19 @@ extension scrl_retrieval_report {
   }
 }
 
-/// An option struct that may be NULL.
-func optional<Struct: SizedStruct>(
-  _ pointer: UnsafePointer<Struct>?, _ name: String
-) throws(ScrlError) -> Struct {
-  pointer == nil ? Struct() : try readStruct(pointer, name)
-}
-
 @c @implementation
 public func scrl_evaluate_knn(
   _ model: OpaquePointer?, _ train: OpaquePointer?, _ test: OpaquePointer?,
   _ options: UnsafePointer<scrl_knn_options>?, _ report: UnsafeMutablePointer<scrl_knn_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_knn: report")
-    let value = try optional(options, "evaluate_knn: options")
+  judged("evaluate_knn", options, report) { value throws(ScrlError) in
     let chosen = try NeighbourOptions(value)
-    let learnt = try dataset(train).reader
-    let tested = test == nil ? nil : try dataset(test).reader
-    try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let made = try evaluateNeighbours(
-        handle.backbone, train: learnt, test: tested, chosen,
-        engine: try makeEngine(handle.backbone.config),
-        listener: evaluationListener(value.progress, value.user))
-      guard report != nil else { return }
-      try writeStruct(scrl_knn_report(made), to: report, "evaluate_knn: report")
+    let sets = try judgedSets(train, test)
+    return try withBackbone(model) { backbone, engine throws(ScrlError) in
+      scrl_knn_report(
+        try evaluateNeighbours(
+          backbone, train: sets.train, test: sets.test, chosen, engine: engine,
+          listener: value.listener))
     }
   }
 }
@@ -130,19 +108,14 @@ public func scrl_evaluate_knn_on(
   _ test_features: UnsafePointer<scrl_tensor>?, _ test_labels: UnsafePointer<Int32>?,
   _ options: UnsafePointer<scrl_knn_options>?, _ report: UnsafeMutablePointer<scrl_knn_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_knn: report")
-    let value = try optional(options, "evaluate_knn: options")
+  judged("evaluate_knn", options, report) { value throws(ScrlError) in
     let chosen = try NeighbourOptions(value)
-    let learnt = try labelledRows(train_features, train_labels, "evaluate_knn: train")
-    let hasTest = test_features != nil || test_labels != nil
-    let tested =
-      hasTest ? try labelledRows(test_features, test_labels, "evaluate_knn: test") : nil
-    let made = try evaluateNeighbours(
-      features: learnt.features, labels: learnt.labels, test: tested, chosen,
-      engine: try makeEngine(), listener: evaluationListener(value.progress, value.user))
-    guard report != nil else { return }
-    try writeStruct(scrl_knn_report(made), to: report, "evaluate_knn: report")
+    let rows = try judgedRows(
+      "evaluate_knn", train: (train_features, train_labels), test: (test_features, test_labels))
+    return scrl_knn_report(
+      try evaluateNeighbours(
+        features: rows.train.features, labels: rows.train.labels, test: rows.test, chosen,
+        engine: try makeEngine(), listener: value.listener))
   }
 }
 
@@ -152,19 +125,14 @@ public func scrl_evaluate_regions(
   _ options: UnsafePointer<scrl_region_options>?,
   _ report: UnsafeMutablePointer<scrl_region_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_regions: report")
-    let value = try optional(options, "evaluate_regions: options")
+  judged("evaluate_regions", options, report) { value throws(ScrlError) in
     let chosen = try RegionOptions(value)
-    let learnt = try dataset(train).reader
-    let tested = test == nil ? nil : try dataset(test).reader
-    try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let made = try evaluateRegions(
-        handle.backbone, train: learnt, test: tested, chosen,
-        engine: try makeEngine(handle.backbone.config),
-        listener: evaluationListener(value.progress, value.user))
-      guard report != nil else { return }
-      try writeStruct(scrl_region_report(made), to: report, "evaluate_regions: report")
+    let sets = try judgedSets(train, test)
+    return try withBackbone(model) { backbone, engine throws(ScrlError) in
+      scrl_region_report(
+        try evaluateRegions(
+          backbone, train: sets.train, test: sets.test, chosen, engine: engine,
+          listener: value.listener))
     }
   }
 }
@@ -175,17 +143,13 @@ public func scrl_evaluate_retrieval(
   _ options: UnsafePointer<scrl_region_options>?,
   _ report: UnsafeMutablePointer<scrl_retrieval_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_retrieval: report")
-    let value = try optional(options, "evaluate_retrieval: options")
+  judged("evaluate_retrieval", options, report) { value throws(ScrlError) in
     let chosen = try RegionOptions(value)
     let reader = try ScrlCAPI.dataset(dataset).reader
-    try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let made = try evaluateRetrieval(
-        handle.backbone, reader, chosen, engine: try makeEngine(handle.backbone.config),
-        listener: evaluationListener(value.progress, value.user))
-      guard report != nil else { return }
-      try writeStruct(scrl_retrieval_report(made), to: report, "evaluate_retrieval: report")
+    return try withBackbone(model) { backbone, engine throws(ScrlError) in
+      scrl_retrieval_report(
+        try evaluateRetrieval(
+          backbone, reader, chosen, engine: engine, listener: value.listener))
     }
   }
 }
@@ -196,9 +160,7 @@ public func scrl_evaluate_retrieval_on(
   _ images: UnsafePointer<Int32>?, _ options: UnsafePointer<scrl_region_options>?,
   _ report: UnsafeMutablePointer<scrl_retrieval_report>?
 ) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(report, "evaluate_retrieval: report")
-    let value = try optional(options, "evaluate_retrieval: options")
+  judged("evaluate_retrieval", options, report) { value throws(ScrlError) in
     guard let images else {
       throw ScrlError(.argument, "evaluate_retrieval: images is NULL · expected a number a row")
     }
@@ -207,11 +169,10 @@ public func scrl_evaluate_retrieval_on(
     }
     let rows = try borrow(features, [-1, -1], "evaluate_retrieval: features")
     let places = 0..<rows.shape[0]
-    let made = try evaluateRetrieval(
-      features: rows, labels: places.map { Int(labels[$0]) },
-      images: places.map { Int(images[$0]) }, engine: try makeEngine(),
-      listener: evaluationListener(value.progress, value.user))
-    guard report != nil else { return }
-    try writeStruct(scrl_retrieval_report(made), to: report, "evaluate_retrieval: report")
+    return scrl_retrieval_report(
+      try evaluateRetrieval(
+        features: rows, labels: places.map { Int(labels[$0]) },
+        images: places.map { Int(images[$0]) }, engine: try makeEngine(),
+        listener: value.listener))
   }
 }

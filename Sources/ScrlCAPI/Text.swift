@@ -15,6 +15,21 @@ func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(ScrlError) ->
 /// A host's size_t as our Int: the upper half of its range is more than any buffer has.
 func room(_ capacity: Int) -> Int { capacity < 0 ? Int.max : capacity }
 
+/// A host's buffer when it is to be filled, by the header's rule: the count is always told, a
+/// capacity of 0 only asks. `name` is the call and what it gives: "dataset_boxes", "boxes".
+func destination<Value>(
+  _ buffer: UnsafeMutablePointer<Value>?, _ capacity: Int, for count: Int,
+  told: UnsafeMutablePointer<Int>?, _ name: (call: String, unit: String)
+) throws(ScrlError) -> UnsafeMutablePointer<Value>? {
+  told?.pointee = count
+  guard capacity != 0 else { return nil }
+  guard let buffer, room(capacity) >= count else {
+    throw ScrlError(
+      .argument, "\(name.call): room for \(capacity) \(name.unit) · expected \(count)")
+  }
+  return buffer
+}
+
 /// Copies text out by the header's rule: a NUL at the end, the length always told, a capacity of
 /// 0 only asks.
 func copyOut(

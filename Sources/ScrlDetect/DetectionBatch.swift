@@ -139,7 +139,7 @@ final class DetectionSampleMaker {
         throw ScrlError(.data, "none of its boxes lies in the image")
       }
       try fitter.write(
-        image, fit, rowStride: width, planeStride: height * width,
+        image, fit, .bilinear, rowStride: width, planeStride: height * width,
         into: draft.images.pointer + place * 3 * height * width)
       return targets
     } catch {

@@ -49,7 +49,8 @@ package final class Detector {
     let shape = paddedShape([fit], multiple: options.imageMultiple)
     let pixels = try Tensor(zeros: shape)
     try fitter.write(
-      image, fit, rowStride: shape[3], planeStride: shape[2] * shape[3], into: pixels.pointer)
+      image, fit, .bilinear, rowStride: shape[3], planeStride: shape[2] * shape[3],
+      into: pixels.pointer)
     let found = try network.detect(
       pixels, sizes: [(fit.height, fit.width)], original: [fit.source])
     return found.first ?? []

@@ -13,19 +13,11 @@ extension AnnotatedBox {
   /// Whether a judge of labels has use for it.
   fileprivate var isJudged: Bool { label >= 0 && !isCrowd }
 
-  /// In a picture of another size, cut at its edges; nil: nothing is left.
-  fileprivate func fitted(
-    from source: (height: Int, width: Int), to target: (height: Int, width: Int), image: Int
-  ) -> RegionBox? {
-    let (zoomX, zoomY) = (
-      Float(target.width) / Float(source.width), Float(target.height) / Float(source.height)
-    )
-    let left = max(x0, 0) * zoomX
-    let top = max(y0, 0) * zoomY
-    let right = min(x1, Float(source.width)) * zoomX
-    let bottom = min(y1, Float(source.height)) * zoomY
-    guard left < right, top < bottom else { return nil }
-    return RegionBox(image: image, x0: left, y0: top, x1: right, y1: bottom)
+  /// In the picture as the backbone sees it, cut at its edges; nil: nothing is left.
+  fileprivate func placed(by fit: Fit) -> RegionBox? {
+    let box = fit.place(PixelBox(x0: x0, y0: y0, x1: x1, y1: y1))
+    guard box.x0 < box.x1, box.y0 < box.y1 else { return nil }
+    return RegionBox(image: 0, x0: box.x0, y0: box.y0, x1: box.x1, y1: box.y1)
   }
 }
 
@@ -64,7 +56,7 @@ struct RegionFeatures {
     let team = try ImageTeam(
       dataset, threads: min(options.viewThreads ?? workers.count, Picture.most),
       operation: operation
-    ) { () throws(ScrlError) in PictureMaker() }
+    ) { () throws(ScrlError) in PictureFitter() }
     var isGood = [Bool](repeating: false, count: drafts.count)
     for group in Picture.groups(drafts) {
       let (pictures, good) = try Picture.read(group.map { drafts[$0] }, team)
@@ -104,25 +96,24 @@ private struct Picture {
   private static let pixels = 1 << 20  // of a group, unless one image alone has more
 
   let sample: Int
-  let stored: (height: Int, width: Int)
-  let size: (height: Int, width: Int)
+  let fit: Fit
   let boxes: [RegionBox]
   let labels: [Int]
+  var size: (height: Int, width: Int) { (fit.height, fit.width) }
 
   init(
     _ sample: Int, _ stored: (height: Int, width: Int), _ known: [AnnotatedBox],
     _ options: RegionOptions
   ) {
-    let size = fittedSize(
-      height: stored.height, width: stored.width, shorter: options.size,
-      longest: options.longest)
+    let fit = Fit(
+      height: stored.height, width: stored.width, shortest: options.size, longest: options.longest)
     var (boxes, labels): ([RegionBox], [Int]) = ([], [])
     for box in known where box.isJudged {
-      guard let fitted = box.fitted(from: stored, to: size, image: 0) else { continue }
+      guard let fitted = box.placed(by: fit) else { continue }
       boxes.append(fitted)
       labels.append(Int(box.label))
     }
-    (self.sample, self.stored, self.size) = (sample, stored, size)
+    (self.sample, self.fit) = (sample, fit)
     (self.boxes, self.labels) = (boxes, labels)
   }
 
@@ -148,18 +139,15 @@ private struct Picture {
 
   /// (n,3,h,w) of those of one size that could be read, and their places.
   static func read(
-    _ pictures: [Picture], _ team: ImageTeam<PictureMaker>
+    _ pictures: [Picture], _ team: ImageTeam<PictureFitter>
   ) throws(ScrlError) -> (pixels: Tensor, places: [Int]) {
     let size = pictures[0].size
     let pixels = try Tensor(uninitialized: [pictures.count, 3, size.height, size.width])
     let length = 3 * size.height * size.width
-    let good = team.forEach(pictures.map(\.sample)) { maker, image, place throws(ScrlError) in
-      guard (image.height, image.width) == pictures[place].stored else {
-        throw ScrlError(
-          .data, "got \(image.height)×\(image.width) pixels · expected the size in the index")
-      }
-      try maker.write(
-        image, height: size.height, width: size.width, into: pixels.pointer + place * length)
+    let good = team.forEach(pictures.map(\.sample)) { fitter, image, place throws(ScrlError) in
+      try fitter.write(
+        image, pictures[place].fit, .bicubic, rowStride: size.width,
+        planeStride: size.height * size.width, into: pixels.pointer + place * length)
     }
     return (try pixels.keeping(good), good)
   }

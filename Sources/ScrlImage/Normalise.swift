@@ -14,35 +14,27 @@ func normalise(
   _ pixels: [UInt8], _ layout: PixelLayout, into target: UnsafeMutablePointer<Float>
 ) {
   let count = pixels.count / 3
-  let (step, plane) = layout == .interleaved ? (3, 1) : (1, count)
-  normalised.withUnsafeBufferPointer { table in
-    pixels.withUnsafeBufferPointer { pixels in
-      for index in 0..<count {
-        let place = target + index &* step
-        place[0] = table[Int(pixels[3 &* index])]
-        place[plane] = table[256 &+ Int(pixels[3 &* index &+ 1])]
-        place[2 &* plane] = table[512 &+ Int(pixels[3 &* index &+ 2])]
-      }
-    }
-  }
+  let strides = layout == .interleaved ? (pixel: 3, plane: 1) : (pixel: 1, plane: count)
+  normalise(
+    pixels, height: 1, width: count, row: 3 * count, pixel: strides.pixel, plane: strides.plane,
+    into: target)
 }
 
-/// (H,W,3) bytes into the corner of planes of their own: three planes of `planeStride` floats, rows
-/// of `rowStride`.
+/// (H,W,3) bytes into floats whose rows, pixels of a row and channels lie so many floats apart.
 func normalise(
-  _ pixels: [UInt8], height: Int, width: Int, rowStride: Int, planeStride: Int,
+  _ pixels: [UInt8], height: Int, width: Int, row: Int, pixel: Int = 1, plane: Int,
   into target: UnsafeMutablePointer<Float>
 ) {
   normalised.withUnsafeBufferPointer { table in
     pixels.withUnsafeBufferPointer { pixels in
-      for row in 0..<height {
-        let line = target + row &* rowStride
-        for column in 0..<width {
-          let pixel = 3 &* (row &* width &+ column)
-          for channel in 0..<3 {
-            line[channel &* planeStride &+ column] =
-              table[256 &* channel &+ Int(pixels[pixel &+ channel])]
-          }
+      for y in 0..<height {
+        let line = target + y &* row
+        let source = 3 &* y &* width
+        for x in 0..<width {
+          let (place, index) = (line + x &* pixel, source &+ 3 &* x)
+          place[0] = table[Int(pixels[index])]
+          place[plane] = table[256 &+ Int(pixels[index &+ 1])]
+          place[2 &* plane] = table[512 &+ Int(pixels[index &+ 2])]
         }
       }
     }

@@ -1,5 +1,6 @@
-// A whole picture for a detector: its shorter side resized to a length, mirrored or not, normalised
-// into the corner of a larger tensor; the same for its boxes. Not here: masks (PlacedMask).
+// A whole picture at its own aspect, as detectors and region judges look at it: its shorter side
+// resized to a length, mirrored or not, normalised into the corner of a larger tensor; the same for
+// its boxes. Not here: masks (PlacedMask).
 // Letters: H×W pixels before, h×w after.
 
 import ScrlBase
@@ -11,15 +12,16 @@ package struct Fit: Equatable, Sendable {
   package let width: Int
   package let flipped: Bool  // mirrored left to right
 
-  /// Detectron2's ResizeShortestEdge: the shorter side becomes `shortest`, unless the longer one
-  /// would pass `longest`. Extents ≥ 1.
+  /// Detectron2's ResizeShortestEdge: the shorter side becomes `shortest` (nil: stays), unless the
+  /// longer one would pass `longest`. Extents ≥ 1.
   package init(
-    height: Int, width: Int, shortest: Int, longest: Int, flipped: Bool = false
+    height: Int, width: Int, shortest: Int?, longest: Int, flipped: Bool = false
   ) {
     source = (height, width)
-    let scale = Double(shortest) / Double(min(height, width))
-    var h = height < width ? Double(shortest) : scale * Double(height)
-    var w = height < width ? scale * Double(width) : Double(shortest)
+    let side = Double(shortest ?? min(height, width))
+    let scale = side / Double(min(height, width))
+    var h = height < width ? side : scale * Double(height)
+    var w = height < width ? scale * Double(width) : side
     if max(h, w) > Double(longest) {
       let smaller = Double(longest) / max(h, w)
       (h, w) = (h * smaller, w * smaller)
@@ -55,7 +57,7 @@ package final class PictureFitter {
 
   /// Writes h rows of w floats into each of three planes; the rest of the target stays.
   package func write(
-    _ image: RGBImage, _ fit: Fit, rowStride: Int, planeStride: Int,
+    _ image: RGBImage, _ fit: Fit, _ filter: ResampleFilter, rowStride: Int, planeStride: Int,
     into target: UnsafeMutablePointer<Float>
   ) throws(ScrlError) {
     guard image.isUsable, (image.height, image.width) == fit.source else {
@@ -64,8 +66,14 @@ package final class PictureFitter {
         "picture: got \(image.height)×\(image.width) · expected \(fit.source.height)×"
           + "\(fit.source.width), as the index has it")
     }
-    x.rebuild(from: image.width, to: fit.width, window: 0..<fit.width, .bilinear)
-    y.rebuild(from: image.height, to: fit.height, window: 0..<fit.height, .bilinear)
+    if !fit.flipped, (fit.height, fit.width) == fit.source {
+      normalise(
+        image.pixels, height: fit.height, width: fit.width, row: rowStride, plane: planeStride,
+        into: target)
+      return
+    }
+    x.rebuild(from: image.width, to: fit.width, window: 0..<fit.width, filter)
+    y.rebuild(from: image.height, to: fit.height, window: 0..<fit.height, filter)
     pixels.setCount(fit.height * fit.width * 3)
     image.pixels.withUnsafeBufferPointer { source in
       pixels.withUnsafeMutableBufferPointer { target in
@@ -75,7 +83,7 @@ package final class PictureFitter {
       }
     }
     normalise(
-      pixels, height: fit.height, width: fit.width, rowStride: rowStride,
-      planeStride: planeStride, into: target)
+      pixels, height: fit.height, width: fit.width, row: rowStride, plane: planeStride,
+      into: target)
   }
 }

@@ -19,7 +19,7 @@ import Testing
       let (rows, columns) = (fit.height + 3, fit.width + 5)
       var planes = [Float](repeating: -9, count: 3 * rows * columns)
       try fitter.write(
-        source, fit, rowStride: columns, planeStride: rows * columns, into: &planes)
+        source, fit, .bilinear, rowStride: columns, planeStride: rows * columns, into: &planes)
       let bytes = Array(expected[offset..<offset + fit.height * fit.width * 3])
       var wanted = [Float](repeating: 0, count: bytes.count)
       normalise(bytes, .planar, into: &wanted)

@@ -2,6 +2,7 @@
 
 import os
 from ctypes import byref, c_char_p, c_int64, c_uint64
+from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -45,7 +46,8 @@ def _report(raw: Any) -> DetectorReport:
         raw.seconds, raw.wait_seconds, raw.epoch, raw.total_steps, bool(raw.did_step))
 
 
-class Detections(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Detections:
     """What was seen in one picture, the highest score first."""
 
     boxes: np.ndarray   # (K,4) float32: x0, y0, x1, y1 in pixels of the picture

@@ -7,9 +7,8 @@ import numpy as np
 
 from .detector import Detections
 from .errors import DataError
+from .pictures import COLOURS
 
-COLOURS = ("#e6194b", "#3cb44b", "#ffe119", "#4363d8", "#f58231", "#911eb4", "#46f0f0", "#f032e6",
-           "#bcf60c", "#fabebe")
 MASK_SHARE = 0.45  # of the colour in a mask's pixels
 
 
