@@ -150,7 +150,29 @@ examples_run() {
     ./features run run.h5 >features.csv && [ "$(wc -l <features.csv)" = 256 ] &&
     ./read_checkpoint run/checkpoint.h5 | tail -n 2
 }
-[ $# -gt 0 ] || check "the examples run one after another" examples_run
+# Eight photos, one thing in each: $work/few and $work/few.json.
+few_annotated() {
+  local images= boxes= number
+  mkdir "$work/few" && cp "$work"/photos/00[0-7].jpg "$work/few" || return 1
+  for number in 0 1 2 3 4 5 6 7; do
+    images+="${images:+, }{\"id\": $number, \"file_name\": \"00$number.jpg\", \"height\": 96, \"width\": 128}"
+    boxes+="${boxes:+, }{\"id\": $number, \"image_id\": $number, \"category_id\": 7, \"iscrowd\": 0,
+      \"area\": 5600, \"bbox\": [16, 12, 80, 70], \"segmentation\": [[16, 12, 96, 12, 96, 82, 16, 82]]}"
+  done
+  echo "{\"images\": [$images], \"annotations\": [$boxes],
+    \"categories\": [{\"id\": 7, \"name\": \"thing\"}]}" >"$work/few.json"
+}
+# From a folder and a COCO file to detections; the second call finds the run finished.
+detect_runs() {
+  few_annotated && cd "$work" && ./detect few few.json few_run 40 >few.txt &&
+    ./detect few few.json few_run >again.txt && cat few.txt &&
+    grep -q '^image 0: thing 0\.[5-9]' few.txt &&
+    diff <(grep '^image' few.txt) <(grep '^image' again.txt)
+}
+if [ $# -eq 0 ]; then
+  check "the examples run one after another" examples_run
+  check "examples/c/detect.c finds what it has learnt" detect_runs
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
