@@ -288,6 +288,16 @@ def test_claims_answer_by_their_intervals():
     assert answers["detection.box_ap", "scrl", "byol"].startswith("open")
     assert answers["detection.box_ap", "byol", "random"] == "one seed: no interval"
     assert answers["detection.mask_ap", "scrl", "byol"] == "not measured"
+    apart = {(c.measure, c.first): c.apart for c in measures.claims(values)}
+    assert apart["regions.linear", "scrl"] is True and apart["linear.accuracy", "byol"] is False
+    assert apart["detection.box_ap", "byol"] is None  # random weights have one seed
+
+
+def test_paired_seeds_may_differ_where_their_own_intervals_overlap():
+    values = measures.collect(results_of({"linear": {
+        "byol": [0.12, 0.52, 0.92], "scrl": [0.10, 0.50, 0.90]}}))
+    found, = measures.claims(values, [("linear.accuracy", "byol", "scrl")])
+    assert found.answer == "yes" and found.apart is False
 
 
 # ------------------------------------------------------------------ all of it

@@ -153,13 +153,15 @@ def _differences(settings: Settings, values: measures.Values) -> str:
     asked = [claim for claim in measures.CLAIMS if {*claim[1:]} <= {*settings.methods}]
     claims = [[measures.title_of(claim.measure),
                f"{TITLES[claim.first]} before {TITLES[claim.second]}",
-               measures.percent(claim.found, True), claim.answer]
+               measures.percent(claim.found, True), claim.answer,
+               {None: "–", True: "yes", False: "no"}[claim.apart]]
               for claim in measures.claims(values, asked)]
     return ("## Differences\n\nPoints, taken seed by seed; 95 % intervals of their means, not corrected for "
             "their number.\n\n"
             + _table(["measure", *heads], rows)
             + "\nThe paper's order, asked of these numbers:\n\n"
-            + _table(["measure", "claim", "difference", "holds here"], claims))
+            + _table(["measure", "claim", "difference", "holds here", "own intervals apart"],
+                     claims))
 
 
 def _costs(settings: Settings, records: Mapping[str, Mapping[str, Any]]) -> str:

@@ -4,7 +4,7 @@ import math
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 import scrl
 
@@ -45,8 +45,8 @@ def stages(settings: Settings, method: str, seed: int) -> List[Stage]:
         judge("quick", settings.quick, ("scenes_test",),
               2 * min(settings.quick.images, count("scenes_test")), "images", quick),
         judge("detection", {"seed": seed, **as_json(tuned)}, ("scenes_few", "scenes_test"),
-              # An image of the test costs about 0.8 of what one costs in a step.
-              tuned.steps * batch + 0.8 * count("scenes_test"), "images",
+              # An image of the test costs about half of what one costs in a step.
+              tuned.steps * batch + 0.5 * count("scenes_test"), "images",
               partial(detection, tuned=tuned, seed=seed),
               begun=partial(_share_trained, tuned.steps)),
     ]

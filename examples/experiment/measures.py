@@ -83,7 +83,8 @@ class Claim(NamedTuple):
     measure: str
     first: str
     second: str
-    found: Optional[Interval]
+    found: Optional[Interval]      # the difference, seed by seed
+    apart: Optional[bool] = None   # first's own interval lies above second's; None: no interval
 
     @property
     def answer(self) -> str:
@@ -97,8 +98,15 @@ class Claim(NamedTuple):
 
 
 def claims(values: Values, asked: Sequence[Tuple[str, str, str]] = CLAIMS) -> List[Claim]:
-    return [Claim(measure, first, second, difference(values, measure, first, second))
+    return [Claim(measure, first, second, difference(values, measure, first, second),
+                  _apart(of_method(values, measure, first), of_method(values, measure, second)))
             for measure, first, second in asked]
+
+
+def _apart(first: Optional[Interval], second: Optional[Interval]) -> Optional[bool]:
+    if first is None or second is None or first.low is None or second.high is None:
+        return None
+    return first.low > second.high
 
 
 def percent(found: Optional[Interval], sign: bool = False) -> str:
