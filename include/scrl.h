@@ -3,19 +3,23 @@
  *
  * Pack images into a dataset, pretrain a backbone on them without labels, take its features away.
  *
- * Rules without exceptions
- *   - Names are scrl_<noun>_<verb>. Every object is an opaque struct of its own.
+ * Rules
+ *   - Names are scrl_<noun>_<verb>; what judges and what times are scrl_evaluate_<judge> and
+ *     scrl_bench_<what>. Every object is an opaque struct of its own.
  *   - A call that can fail returns scrl_status; SCRL_OK is 0, failures are negative and keep their
- *     numbers for ever. scrl_last_error() gives the text of this thread's last failure.
- *   - Results come last and are untouched when the call fails. A result pointer may be NULL only
- *     where its text says so.
- *   - The caller frees what a _new, _open, _load or _resume call gave, with the matching _free.
- *     _free(NULL) does nothing. Text that the library returns stays the library's.
+ *     numbers for ever. scrl_last_error() gives the text of this thread's last failure. Any call
+ *     may answer SCRL_E_ARGUMENT (NULL, a freed handle), SCRL_E_FORKED and SCRL_E_INTERNAL, and
+ *     whatever computes SCRL_E_MEMORY and SCRL_E_UNSUPPORTED; texts name the others.
+ *   - Results come last and are untouched when the call fails, but for lengths of texts that a
+ *     buffer was too small for. A result pointer may be NULL only where its text says so.
+ *   - The caller frees what comes as a pointer to a pointer of an opaque struct (_new, _open,
+ *     _load, _resume, _clone, …), with the matching _free. _free(NULL) does nothing. Text that the
+ *     library returns stays the library's.
  *   - Option and report structs begin with struct_size: set it to sizeof the struct before the
  *     call. It lets the struct grow without breaking compiled programs.
- *   - One handle may be used from several threads; its calls then run one after another. Handles
- *     are independent. Only scrl_trainer_cancel() and scrl_detector_cancel() overtake a running
- *     call.
+ *   - One handle may be used from several threads; its calls then run one after another, but reads
+ *     of a dataset run side by side. Handles are independent. Only scrl_trainer_cancel() and
+ *     scrl_detector_cancel() overtake a running call.
  *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
  *     (and _free only forgets them). New handles work in the child.
  *   - Text is UTF-8, and so are paths; only scrl_writer_add_file(), _add_folder() and _add_coco()
@@ -666,9 +670,10 @@ typedef struct scrl_step_report {
  *                    schedule's end the rate is 0.
  * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
  *                    folder that already holds a run is refused: use scrl_trainer_resume().
- * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_DATA for a dataset smaller than a batch or
- *         without the labels that method=supervised and probe.online need, SCRL_E_MEMORY.
- *         Since 0.1.
+ * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_STATE for a folder that holds a run,
+ *         SCRL_E_DATA for a dataset smaller than a batch or without the labels that
+ *         method=supervised and probe.online need, SCRL_E_UNSUPPORTED for a backend or precision
+ *         that this machine lacks, SCRL_E_MEMORY. Since 0.1.
  */
 scrl_status scrl_trainer_new(const scrl_config *config, const scrl_dataset *dataset,
                              const char *run_folder, scrl_trainer **trainer);
@@ -1115,7 +1120,8 @@ typedef struct scrl_health_report {
  * or on their matched regions. The rank is that of at most 1024 rows, evenly spaced. `collapse` names
  * the first that holds of: deviation below 0.02; effective rank below 1.5 where 8 could be; with 100
  * images or more, (positive − negative) / (1 − negative) similarity below 0.02. Fresh weights are
- * healthy: this tells a dead network, not a good one.
+ * healthy: this tells a dead network, not a good one. In small views the sides of regions may be
+ * smaller than boxes.min_size: a quarter of the view.
  * @param options  may be NULL; grid and distort are not used.
  * @param report   may be NULL.
  * @return as scrl_evaluate_correspondence(). Since 0.1.
@@ -1241,7 +1247,7 @@ typedef struct scrl_detector_report {
   double learning_rate;  /* as used in this step */
   double gradient_norm;  /* over all weights that are trained, before detect.clip */
   uint64_t boxes;        /* annotated boxes in this step's images */
-  uint64_t skipped;      /* images of this step that were unreadable */
+  uint64_t skipped;      /* images of this step that were unreadable, or kept no box when resized */
   double seconds;        /* duration of the step, waiting for data included */
   double wait_seconds;   /* of it, waiting for data */
 } scrl_detector_report;
@@ -1254,9 +1260,10 @@ typedef struct scrl_detector_report {
  *                    have the same shapes). NULL: fresh weights drawn from the seed.
  * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
  *                    folder that already holds a run is refused: use scrl_detector_resume().
- * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_FORMAT; SCRL_E_DATA for a dataset without boxes
- *         to learn from, with more classes than detect.classes, or without any mask for
- *         detect.kind=mask; SCRL_E_MEMORY. Since 0.1.
+ * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_FORMAT; SCRL_E_STATE for a folder that holds a
+ *         run; SCRL_E_DATA for a dataset without boxes to learn from, with labels from 100000 or
+ *         beyond detect.classes, or without any mask for detect.kind=mask; SCRL_E_UNSUPPORTED;
+ *         SCRL_E_MEMORY. Since 0.1.
  */
 scrl_status scrl_detector_new(const scrl_config *config, const scrl_dataset *dataset,
                               const char *weights, const char *run_folder,
@@ -1344,7 +1351,7 @@ typedef struct scrl_detection {
 
 /**
  * Looks at a picture. It is scaled to detect.test_size; boxes and masks are in its own pixels.
- * Classes score detect.score_threshold or more; the highest score comes first.
+ * Classes score more than detect.score_threshold; the highest score comes first.
  * @param pixels      height rows of width × 3 bytes (R, G, B).
  * @param row_stride  bytes from row to row; 0: width × 3.
  * @param detections  the caller frees them.
@@ -1371,7 +1378,8 @@ typedef int32_t (*scrl_measure_fn)(size_t done, size_t total, void *user);
  * Looks at every image of a dataset and compares what it finds with the dataset's boxes: COCO's
  * metrics, as scrl_coco_evaluate() computes them; areas are those of the boxes for `boxes`, of the
  * masks for `masks`. Boxes without a class are no objects; difficult ones are. What a class is
- * called does not matter: label k of the detector is class k of the dataset.
+ * called does not matter: label k of the detector is class k of the dataset. Images that cannot be
+ * read are left out with all their objects: the log tells which, left_out_truths how many.
  * @param results   path of a COCO results file to be written, whole or not at all; NULL: none. Image
  *                  ids are those of scrl_dataset_write_coco(), category ids the detector's.
  * @param progress  may be NULL; called on the calling thread.

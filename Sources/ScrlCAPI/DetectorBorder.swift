@@ -240,6 +240,7 @@ extension scrl_coco_metrics {
     images = UInt64(made.images)
     (objects, crowds) = (UInt64(made.objects), UInt64(made.crowds))
     detections = UInt64(made.detections)
+    left_out_truths = UInt64(made.leftOut)
   }
 }
 

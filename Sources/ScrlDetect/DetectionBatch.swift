@@ -14,7 +14,7 @@ package struct DetectionBatch {
   package let sizes: [(height: Int, width: Int)]  // without the zeros
   package let targets: [ImageTargets]
   package let epoch: Int  // of the first sample
-  package let unreadable: Int  // samples of the step that are not in it
+  package let unreadable: Int  // samples of the step that are not in it: unreadable, or no box left
 
   package var boxCount: Int { targets.reduce(0) { $0 + $1.boxes.count } }
 }
@@ -134,6 +134,7 @@ final class DetectionSampleMaker {
     do throws(ScrlError) {
       try samples.dataset.readJPEG(index, into: &bytes)
       try bytes.decode(with: codec, into: &image)
+      try fit.check(image)
       let targets = try samples.targets(of: index, fit, masks: masks)
       guard !targets.boxes.isEmpty else {
         throw ScrlError(.data, "none of its boxes lies in the image")

@@ -24,8 +24,9 @@ package final class DetectionNetwork {
     _ options: DetectionOptions, classes: Int, _ source: inout WeightSource
   ) throws(ScrlError) {
     try options.check()
-    guard (1...100_000).contains(classes) else {
-      throw ScrlError(.config, "detector: got \(classes) classes · expected 1...100000")
+    guard (1...DetectorClasses.most).contains(classes) else {
+      throw ScrlError(
+        .config, "detector: got \(classes) classes · expected 1...\(DetectorClasses.most)")
     }
     self.options = options
     self.classes = classes

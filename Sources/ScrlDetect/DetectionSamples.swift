@@ -1,5 +1,5 @@
 // Which images of a dataset a detector learns from: those with a box that has a class, is no crowd
-// and not marked difficult (Detectron2's filter_empty and filter_crowd; difficult as in VOC).
+// and not marked difficult (Detectron2's filter_empty and filter_crowd; it learns difficult ones too).
 
 import ScrlBase
 import ScrlImage
@@ -21,6 +21,7 @@ package struct DetectionSamples: Sendable {
     for index in 0..<dataset.count {
       let boxes = dataset.boxes(of: index)
       hash.add(boxes)
+      for box in boxes { try box.checkLabel(image: index) }
       let learnt = boxes.filter(\.isLearnt)
       guard !learnt.isEmpty else { continue }
       images.append(index)
@@ -39,7 +40,8 @@ package struct DetectionSamples: Sendable {
     fingerprint = hash.value
   }
 
-  /// What the image's boxes become when it is resized; what is left outside is dropped.
+  /// What the image's boxes become when it is resized; what is left outside, or without a pixel of
+  /// its mask, is dropped (Detectron2's filter_empty_instances).
   func targets(of index: Int, _ fit: Fit, masks wanted: Bool) throws(ScrlError) -> ImageTargets {
     var boxes: [PixelBox] = []
     var labels: [Int] = []
@@ -47,16 +49,17 @@ package struct DetectionSamples: Sendable {
     for box in dataset.boxes(of: index) where box.isLearnt {
       let place = fit.place(PixelBox(x0: box.x0, y0: box.y0, x1: box.x1, y1: box.y1))
       guard place.x1 - place.x0 > 1e-5, place.y1 - place.y0 > 1e-5 else { continue }
+      var mask: RunLengths?
+      if wanted, let text = box.mask {
+        let whole = try RunLengths(
+          compressed: text, height: fit.source.height, width: fit.source.width)
+        let placed = try fit.place(whole)
+        guard placed.area > 0 else { continue }
+        mask = placed
+      }
       boxes.append(place)
       labels.append(Int(box.label))
-      guard wanted, let text = box.mask else {
-        masks.append(nil)
-        continue
-      }
-      masks.append(
-        try fit.place(
-          try RunLengths(
-            compressed: text, height: fit.source.height, width: fit.source.width)))
+      masks.append(mask)
     }
     return ImageTargets(boxes: boxes, labels: labels, masks: masks)
   }

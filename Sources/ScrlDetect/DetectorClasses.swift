@@ -4,6 +4,9 @@ import ScrlBase
 import ScrlStore
 
 package struct DetectorClasses: Equatable, Sendable {
+  /// More labels than this are a broken dataset, not classes.
+  package static let most = 100_000
+
   package let count: Int
   private let names: [String]  // may be shorter
   private let ids: [Int]  // COCO's category ids
@@ -30,6 +33,18 @@ package struct DetectorClasses: Equatable, Sendable {
   package func categoryID(of label: Int) -> Int { ids[label] }
 }
 
+extension AnnotatedBox {
+  /// - Throws: `.data` for a label that no detector could have: tables by label would not fit memory.
+  func checkLabel(image: Int) throws(ScrlError) {
+    guard label < DetectorClasses.most else {
+      throw ScrlError(
+        .data,
+        "detector: a box of image \(image) has label \(label) · expected less than "
+          + "\(DetectorClasses.most)")
+    }
+  }
+}
+
 extension DetectorClasses {
   private static let names = "/training/class_names"
   private static let ids = "/training/class_ids"
@@ -45,8 +60,9 @@ extension DetectorClasses {
 
   init(_ reader: CheckpointReader) throws(ScrlError) {
     let count = Int(try reader.integer(DetectorClasses.count))
-    guard (1...100_000).contains(count) else {
-      throw ScrlError(.format, "read \(reader.path): \(count) classes · expected 1 … 100000")
+    guard (1...DetectorClasses.most).contains(count) else {
+      throw ScrlError(
+        .format, "read \(reader.path): \(count) classes · expected 1 … \(DetectorClasses.most)")
     }
     let lines = { (text: String) in
       text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)

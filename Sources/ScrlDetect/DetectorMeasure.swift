@@ -9,13 +9,15 @@ import ScrlStore
 package struct DetectorFigures {
   package let boxes: CocoMetrics
   package let masks: CocoMetrics?  // nil: not asked for
-  package let images: Int
+  package let images: Int  // that could be read
+  package let leftOut: Int  // the others, with all their objects
   package let objects: Int  // without crowds
   package let crowds: Int
   package let detections: Int
 }
 
 extension Detector {
+  /// Images that cannot be read are left out with their objects; the log tells which.
   /// - Parameters:
   ///   - masks: whether masks are measured too; every object then needs one.
   ///   - results: where a COCO results file goes; nil: nowhere.
@@ -27,7 +29,7 @@ extension Detector {
       throw ScrlError(
         .state, "detector_measure: the detector makes no masks · expected detect.kind mask")
     }
-    let objects = try dataset.objects(masks: masks)
+    var objects = try dataset.objects(masks: masks)
     guard !objects.isEmpty else {
       throw ScrlError(
         .data, "detector_measure: \(dataset.path) has no box with a class · expected objects")
@@ -37,20 +39,18 @@ extension Detector {
     var bytes: [UInt8] = []
     var picture = RGBImage()
     var found: [CocoDetection] = []
+    var unreadable: Set<Int> = []
     for index in 0..<dataset.count {
-      do throws(ScrlError) {
-        try dataset.readJPEG(index, into: &bytes)
-        try bytes.decode(with: codec, into: &picture)
-      } catch {
-        Log.shared.note("detector: image \(index) left out: \(error)")
-        continue
-      }
-      let seen = try detect(picture)
-      try file?.add(seen, image: index)
-      found += seen.map { each in
-        CocoDetection(
-          image: index, category: each.label, box: CocoBox(each.box),
-          score: Double(each.score), mask: masks ? each.mask : nil)
+      if dataset.read(index, with: codec, &bytes, into: &picture) {
+        let seen = try detect(picture)
+        try file?.add(seen, image: index)
+        found += seen.map { each in
+          CocoDetection(
+            image: index, category: each.label, box: CocoBox(each.box),
+            score: Double(each.score), mask: masks ? each.mask : nil)
+        }
+      } else {
+        unreadable.insert(index)
       }
       guard listener(index + 1, dataset.count) else {
         throw ScrlError(
@@ -58,6 +58,11 @@ extension Detector {
       }
     }
     try file?.finish()
+    objects.removeAll { unreadable.contains($0.image) }
+    guard !objects.isEmpty else {
+      throw ScrlError(
+        .data, "detector_measure: no image with objects could be read · expected JPEGs")
+    }
     let categories = max(classes.count, (objects.map(\.category).max() ?? 0) + 1)
     // An unmatched detection's range of size goes by its box when boxes are judged, as Detectron2
     // has it.
@@ -68,7 +73,8 @@ extension Detector {
         workers: engine.workers)
     }
     return DetectorFigures(
-      boxes: try figures(.bbox), masks: masks ? try figures(.segm) : nil, images: dataset.count,
+      boxes: try figures(.bbox), masks: masks ? try figures(.segm) : nil,
+      images: dataset.count - unreadable.count, leftOut: unreadable.count,
       objects: objects.count { !$0.isCrowd }, crowds: objects.count(where: \.isCrowd),
       detections: found.count)
   }
@@ -81,11 +87,31 @@ extension CocoDetection {
 }
 
 extension DatasetReader {
+  /// False when an image cannot be read, which the log then tells.
+  fileprivate func read(
+    _ index: Int, with codec: JPEGCodec, _ bytes: inout [UInt8], into picture: inout RGBImage
+  ) -> Bool {
+    do throws(ScrlError) {
+      try readJPEG(index, into: &bytes)
+      try bytes.decode(with: codec, into: &picture)
+      let (height, width) = size(of: index)
+      guard (picture.height, picture.width) == (height, width) else {
+        throw ScrlError(
+          .data, "has \(picture.height)×\(picture.width) pixels · expected \(height)×\(width)")
+      }
+      return true
+    } catch {
+      Log.shared.note("detector: image \(index) left out: \(error)")
+      return false
+    }
+  }
+
   fileprivate func objects(masks: Bool) throws(ScrlError) -> [CocoObject] {
     var objects: [CocoObject] = []
     for index in 0..<count {
       let (height, width) = size(of: index)
       for box in boxes(of: index) where box.label >= 0 {
+        try box.checkLabel(image: index)
         let place = PixelBox(x0: box.x0, y0: box.y0, x1: box.x1, y1: box.y1)
         let mask = try box.mask.map { text throws(ScrlError) in
           try RunLengths(compressed: text, height: height, width: width)

@@ -15,6 +15,7 @@ extension DetectionNetwork {
   ///   - sizes: of the images without their padding.
   ///   - original: the sizes that boxes and masks are wanted in.
   /// - Returns: of every image, by falling score.
+  /// - Throws: `.diverged` where an output is not finite: silence would look like empty pictures.
   package func detect(
     _ images: Tensor, sizes: [(height: Int, width: Int)],
     original: [(height: Int, width: Int)]
@@ -78,7 +79,12 @@ extension DetectionNetwork {
         let d = moves.pointer + (row * classes + label) * 4
         return coder.decode(SIMD4(d[0], d[1], d[2], d[3]), from: proposal)
       }
-      guard probabilities.allSatisfy(\.isFinite), boxes.allSatisfy(\.isFinite) else { continue }
+      guard probabilities.allSatisfy(\.isFinite), boxes.allSatisfy(\.isFinite) else {
+        throw ScrlError(
+          .diverged,
+          "detector: got scores or boxes of proposal \(row) that are not finite · expected finite "
+            + "weights")
+      }
       for label in 0..<classes where Double(probabilities[label]) > options.scoreThreshold {
         let box = boxes[label].clipped(height: size.height, width: size.width)
         found.append(Scored(box: box, label: label, score: probabilities[label]))
@@ -104,6 +110,10 @@ extension DetectionNetwork {
         masks += logits.buffer[place..<place + cells].map { 1 / (1 + expf(-$0)) }
       }
       withExtendedLifetime(logits) {}
+    }
+    guard masks.allSatisfy(\.isFinite) else {
+      throw ScrlError(
+        .diverged, "detector: got masks that are no numbers · expected finite weights")
     }
     return masks
   }

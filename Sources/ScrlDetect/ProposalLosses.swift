@@ -31,8 +31,7 @@ struct ProposalOutputs {
       candidatesPerLevel: isTraining
         ? options.trainCandidatesPerLevel : options.testCandidatesPerLevel,
       proposals: isTraining ? options.trainProposals : options.testProposals,
-      threshold: options.proposalNMS, minSide: Float(options.minProposalSide),
-      refusesNaN: isTraining)
+      threshold: options.proposalNMS, minSide: Float(options.minProposalSide))
     var plain: [(objectness: Tensor, deltas: Tensor)] = []
     for level in levels {
       plain.append(

@@ -31,8 +31,6 @@ struct ProposalLimits {
   let proposals: Int  // of an image
   let threshold: Double  // NMS
   let minSide: Float
-  /// Whether an output that is no number ends it all, or is passed over.
-  let refusesNaN: Bool
 }
 
 /// - Parameter size: of the image, without its padding.
@@ -44,11 +42,10 @@ func proposals(
   var (boxes, scores, groups): ([PixelBox], [Float], [Int]) = ([], [], [])
   for (place, level) in levels.enumerated() {
     let all = level.anchors.indices.map { level.score($0) }
-    let known = all.map { $0.isNaN ? -.infinity : $0 }
-    for index in highest(limits.candidatesPerLevel, of: known) {
+    let comparable = all.map { $0.isNaN ? .infinity : $0 }  // NaN is seen first, and refused
+    for index in highest(limits.candidatesPerLevel, of: comparable) {
       let box = BoxCoder.proposals.decode(level.delta(index), from: level.anchors[index])
       guard box.isFinite, all[index].isFinite else {
-        guard limits.refusesNaN else { continue }
         throw ScrlError(
           .diverged,
           "proposals: got score \(all[index]) and box \(box) of anchor \(index) at level "

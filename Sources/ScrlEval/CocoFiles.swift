@@ -127,7 +127,7 @@ private struct CocoDesk {
       var reason = refusal(annotation.imageID, annotation.categoryID)
       if !ids.insert(annotation.id).inserted { reason = "a second annotation of this id" }
       let box = CocoBox(annotation.box)
-      if !box.isFinite { reason = reason ?? "bbox is \(box.text), expected finite numbers" }
+      if !box.hasFiniteArea { reason = reason ?? "bbox is \(box.text), expected finite numbers" }
       if let area = annotation.area, !area.isFinite {
         reason = reason ?? "area is \(area), expected a finite number"
       }
@@ -137,6 +137,7 @@ private struct CocoDesk {
       case .failure(let error): reason = reason ?? error.message
       }
       if kind == .segm, drawing == nil { reason = reason ?? "has no segmentation" }
+      if reason == nil { reason = sizeRefusal(drawing, annotation.imageID) }
       guard reason == nil, let image = rankOfImage[annotation.imageID],
         let category = placeOfCategory[annotation.categoryID]
       else {
@@ -192,9 +193,10 @@ private struct CocoDesk {
       }
       if !haveBoxes, drawing == nil { reason = reason ?? "has neither bbox nor segmentation" }
       let box = entry.box.map { CocoBox($0) } ?? drawing.map { CocoBox(bounds: $0.bounds) }
-      if let box, !box.isFinite {
+      if let box, !box.hasFiniteArea {
         reason = reason ?? "bbox is \(box.text), expected finite numbers"
       }
+      if reason == nil { reason = sizeRefusal(drawing, entry.imageID) }
       guard reason == nil, let box, let image = rankOfImage[entry.imageID],
         let category = placeOfCategory[entry.categoryID]
       else {
@@ -208,6 +210,17 @@ private struct CocoDesk {
     }
     if let failure { throw failure }
     return detections
+  }
+
+  /// Where the file tells no size of an image, its first mask does.
+  private mutating func sizeRefusal(_ mask: RunLengths?, _ imageID: Int64) -> String? {
+    guard kind == .segm, let mask, let rank = rankOfImage[imageID] else { return nil }
+    let told = CocoAnnotations.Size(height: mask.height, width: mask.width)
+    let known = sizes[rank] ?? told
+    sizes[rank] = known
+    guard told != known else { return nil }
+    return "segmentation has size \(told.height)×\(told.width), an earlier one of image "
+      + "\(imageID) \(known.height)×\(known.width)"
   }
 
   private func refusal(_ image: Int64, _ category: Int64) -> String? {

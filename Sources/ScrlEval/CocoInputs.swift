@@ -32,6 +32,7 @@ package struct CocoBox: Sendable, Equatable {
   package var area: Double { width * height }
 
   var isFinite: Bool { [x, y, width, height].allSatisfy(\.isFinite) }
+  var hasFiniteArea: Bool { isFinite && area.isFinite }
 
   /// The corners as the polygon that COCO's tools draw for a detection without a mask.
   var outline: [Double] {

@@ -35,6 +35,16 @@ package struct Fit: Equatable, Sendable {
     a.source == b.source && (a.height, a.width, a.flipped) == (b.height, b.width, b.flipped)
   }
 
+  /// - Throws: `.data` when the picture is not the one that this was made for.
+  package func check(_ image: RGBImage) throws(ScrlError) {
+    guard image.isUsable, (image.height, image.width) == source else {
+      throw ScrlError(
+        .data,
+        "picture: got \(image.height)×\(image.width) · expected \(source.height)×"
+          + "\(source.width), as the index has it")
+    }
+  }
+
   /// A box of the picture in pixels of the result, clipped to it.
   package func place(_ box: PixelBox) -> PixelBox {
     let (x, y) = (Float(width) / Float(source.width), Float(height) / Float(source.height))
@@ -60,12 +70,7 @@ package final class PictureFitter {
     _ image: RGBImage, _ fit: Fit, _ filter: ResampleFilter, rowStride: Int, planeStride: Int,
     into target: UnsafeMutablePointer<Float>
   ) throws(ScrlError) {
-    guard image.isUsable, (image.height, image.width) == fit.source else {
-      throw ScrlError(
-        .data,
-        "picture: got \(image.height)×\(image.width) · expected \(fit.source.height)×"
-          + "\(fit.source.width), as the index has it")
-    }
+    try fit.check(image)
     if !fit.flipped, (fit.height, fit.width) == fit.source {
       normalise(
         image.pixels, height: fit.height, width: fit.width, row: rowStride, plane: planeStride,

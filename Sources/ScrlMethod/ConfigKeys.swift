@@ -77,7 +77,7 @@ package struct ConfigKey: Sendable {
     choice(
       "compute.precision", \.precision,
       "what oneDNN's convolutions multiply: float32; or bfloat16 (8 bits of precision), summed in "
-        + "float32, twice as fast on CPUs that have it (AVX512_BF16). All else is float32"),
+        + "float32, on CPUs that have it (AVX512_BF16) and faster there. All else is float32"),
     integer(
       "loader.threads", \.loaderThreads, 0...64, "threads that make views; 0: a quarter of threads",
       shapesResult: false),

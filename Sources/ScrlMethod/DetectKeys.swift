@@ -62,7 +62,7 @@ extension ConfigKey {
       "detect.region_samples", \.detect.regionSamples, 4...100_000,
       "proposals of an image in the loss, at most a quarter of them on objects"),
     real(
-      "detect.score_threshold", \.detect.scoreThreshold, 0...1, "lowest score of a detection"),
+      "detect.score_threshold", \.detect.scoreThreshold, 0...1, "a detection scores more than this"),
     real(
       "detect.nms_threshold", \.detect.overlapThreshold, 0...1,
       "IoU above which the lower of two detections of a class is dropped"),

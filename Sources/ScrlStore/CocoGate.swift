@@ -249,6 +249,7 @@ private struct Fitting {
       for (number, polygon) in polygons.enumerated() { try check(polygon, number, size) }
       mask = try rasterise(polygons: polygons, height: size.height, width: size.width)
     }
+    if let mask, mask.area == 0 { throw ScrlError(.data, "its segmentation covers no pixel") }
   }
 
   private func check(

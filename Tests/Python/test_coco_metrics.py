@@ -207,6 +207,8 @@ HOSTILE = [
     (("dt", 1, "bbox"), [1, 2, 3], "bbox", "bbox is not four numbers"),
     (("dt", 1, "bbox"), [1, 2, 3, NAN], "bbox", "bbox is [1.0, 2.0, 3.0, nan]"),
     (("dt", 1, "bbox"), [1, 2, float("inf"), 4], "bbox", "expected finite numbers"),
+    (("dt", 1, "bbox"), [0, 0, 1e200, 1e200], "bbox", "expected finite numbers"),
+    (("gt", "annotations", 0, "bbox"), [0, 0, 1e200, 1e200], "bbox", "annotation 1: bbox is"),
     (("dt", 1, "bbox"), [0, 0, 1e9, 1e9], "segm", "coordinate 1000000000.0"),
     (("dt", 1), 5, "bbox", "detection 1 of the list: is a number, expected an object"),
     (("dt", 1, "segmentation"), {"size": [100, 200], "counts": "0"}, "segm", "runs sum to 0"),
@@ -239,6 +241,18 @@ def test_what_cannot_be_used_is_refused_or_listed(path, value, kind, message):
     entry = found.left_out[0]
     assert message in f"{entry.entry}: {entry.reason}"
     assert entry.list == ("detections" if path[0] == "dt" else "annotations")
+
+
+def test_masks_of_an_image_without_a_size_must_agree():
+    truth, detections = copy.deepcopy(simple())
+    for image in truth["images"]:
+        del image["height"], image["width"]
+    truth["annotations"][0]["segmentation"] = {"size": [10, 10], "counts": [40, 20, 40]}
+    detections = [{**each, "image_id": truth["annotations"][0]["image_id"],
+                   "segmentation": {"size": [10, 12], "counts": [40, 20, 60]}}
+                  for each in detections[:1]]
+    found = coco.evaluate(truth, detections, "segm", leave_out=True)
+    assert any("size 10×12, its image 10×10" in each.reason for each in found.left_out)
 
 
 @pytest.mark.parametrize("truth, detections, message", [

@@ -182,6 +182,46 @@ struct DetectorDataTests {
     #expect(made.unreadable == 1 && made.targets.count == 1 && made.images.shape[0] == 1)
   }
 
+  @Test("a box whose mask loses every pixel when its image shrinks is dropped")
+  func vanishedMask() throws {
+    let corner = try whole({ y, x in y == 5 && x == 5 }, height: 64, width: 64)
+    let place = try TrainingPlace(images: 1) { _, boxes in boxes[0].mask = corner.compressed }
+    let samples = try DetectionSamples(try place.reader())
+    let same = Fit(height: 64, width: 64, shortest: 64, longest: 128)
+    let small = Fit(height: 64, width: 64, shortest: 16, longest: 128)
+    #expect(try samples.targets(of: 0, same, masks: true).boxes.count == 2)
+    #expect(try samples.targets(of: 0, small, masks: true).boxes.count == 1)
+    #expect(try samples.targets(of: 0, small, masks: false).boxes.count == 2)
+  }
+
+  @Test("a label that no table could hold is refused, in training and in measuring")
+  func hugeLabel() throws {
+    let place = try TrainingPlace(classes: []) { index, boxes in
+      if index == 2 { boxes[0].label = 2_000_000_000 }
+    }
+    let detector = try TrainingPlace().run().trainer.detector
+    let uses: [() throws -> Void] = [
+      { _ = try place.run() },
+      { _ = try detector.measure(try place.reader(), masks: false, results: nil) { _, _ in true } },
+    ]
+    for use in uses {
+      #expect {
+        try use()
+      } throws: { error in
+        (error as? ScrlError)?.code == .data && "\(error)".contains("label 2000000000")
+      }
+    }
+  }
+
+  @Test("an image of other pixels than the index says is skipped before its masks are placed")
+  func wrongSize() throws {
+    let place = try TrainingPlace(images: 2, sizeTold: (64, 4096))
+    let recipe = DetectionRecipe(
+      samples: try DetectionSamples(try place.reader()), config: tinyConfig(), multiple: 32)
+    let draft = try recipe.draft(step: 0)
+    #expect(recipe.make(draft, 0, with: try recipe.tools()) == nil)
+  }
+
   @Test("the fingerprint changes with a box, a class, a mark and a mask")
   func fingerprints() throws {
     let changes: [(inout AnnotatedBox) -> Void] = [

@@ -144,6 +144,41 @@ struct DetectorTrainingTests {
     }
   }
 
+  @Test(
+    "outputs that are no numbers are an error, not an empty picture",
+    arguments: [
+      "encoder.conv1.weight", "rpn.objectness.weight", "box_predictor.scores.weight",
+      "box_predictor.deltas.weight", "mask_head.predictor.weight",
+    ])
+  func notFinite(name: String) throws {
+    let detector = try TrainingPlace().run { $0.scoreThreshold = 0 }.trainer.detector
+    let entry = try #require(
+      detector.state.state.first { $0.name == name }, "\(detector.state.state.map(\.name))")
+    let nan = [Float](repeating: .nan, count: entry.tensor.plainCount)
+    try nan.withUnsafeBufferPointer { try entry.tensor.writePlain(from: $0) }
+    #expect {
+      _ = try detector.detect(RGBImage(width: 64, height: 64))
+    } throws: { ($0 as? ScrlError)?.code == .diverged }
+  }
+
+  @Test("measuring leaves out what cannot be read, with its objects, and says so")
+  func unreadable() throws {
+    let place = try TrainingPlace(images: 3)
+    let detector = try place.run { $0.scoreThreshold = 0.3 }.trainer.detector
+    let whole = try detector.measure(try place.reader(), masks: true, results: nil) { _, _ in true }
+    #expect(whole.images == 3 && whole.leftOut == 0)
+    let torn = try TrainingPlace(images: 3, tornImage: 1)
+    var heard: [Int] = []
+    let made = try detector.measure(
+      try torn.reader(), masks: true, results: nil
+    ) { done, _ in
+      heard.append(done)
+      return true
+    }
+    #expect(made.images == 2 && made.leftOut == 1 && made.objects == whole.objects - 2)
+    #expect(heard == [1, 2, 3])
+  }
+
   @Test("weights that overflow stop the step and change nothing")
   func divergence() throws {
     let place = try TrainingPlace()

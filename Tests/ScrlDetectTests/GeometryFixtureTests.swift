@@ -106,7 +106,7 @@ func proposalsOfLevels() throws {
       width: part.0.shape[2], stride: kind.1)
   }
   let limits = ProposalLimits(
-    candidatesPerLevel: 50, proposals: 30, threshold: 0.7, minSide: 0, refusesNaN: true)
+    candidatesPerLevel: 50, proposals: 30, threshold: 0.7, minSide: 0)
   let values = parts.map { ($0.0.values, $0.1.values) }
   let ours = try values[0].0.withUnsafeBufferPointer { a in
     try values[0].1.withUnsafeBufferPointer { aMoves in

@@ -15,9 +15,14 @@ final class TrainingPlace {
   let folder: String
   let data: String
 
-  /// - Parameter change: of each image's boxes, before they are written.
+  /// - Parameters:
+  ///   - sizeTold: what the index says instead of the truth; the boxes then have no masks.
+  ///   - tornImage: one whose stream ends after its header.
+  ///   - change: of each image's boxes, before they are written.
   init(
-    images: Int = 6, side: Int = 64, classes: [String] = ["tall", "wide"],
+    images: Int = 6, side: Int = 64, sizeTold: (height: Int, width: Int)? = nil,
+    tornImage: Int? = nil,
+    classes: [String] = ["tall", "wide"],
     change: (Int, inout [AnnotatedBox]) -> Void = { _, _ in }
   ) throws {
     folder = NSTemporaryDirectory() + "scrl-\(UUID().uuidString)"
@@ -31,11 +36,14 @@ final class TrainingPlace {
       for place in image.pixels.indices { image.pixels[place] = UInt8(80 + place * 7 % 40) }
       var boxes: [AnnotatedBox] = []
       for _ in 0..<2 { boxes.append(try rectangle(in: &image, &stream)) }
+      if sizeTold != nil { for i in boxes.indices { boxes[i].mask = nil } }
       change(index, &boxes)
-      let bytes = try codec.encode(image, quality: 90)
+      var bytes = try codec.encode(image, quality: 90)
+      if index == tornImage { bytes.removeLast(bytes.count - 20) }
       try bytes.withUnsafeBytes {
         try writer.add(
-          jpeg: $0, width: side, height: side, annotation: SampleAnnotation(boxes: boxes))
+          jpeg: $0, width: sizeTold?.width ?? side, height: sizeTold?.height ?? side,
+          annotation: SampleAnnotation(boxes: boxes))
       }
     }
     try writer.finish()

@@ -251,6 +251,8 @@ private let unfit: [(fields: String, reason: String)] = [
   ("\"segmentation\": {\"size\": [10, 20], \"counts\": [11, 4, 186]}", "run 2 is 186"),
   ("\"segmentation\": {\"size\": [10, 20], \"counts\": \"é\"}", "compressed runs"),
   ("\"segmentation\": {\"size\": [10, 20], \"counts\": \"\"}", "sum to 0"),
+  ("\"segmentation\": {\"size\": [10, 20], \"counts\": [200]}", "covers no pixel"),
+  ("\"segmentation\": [[1, 1, 5, 5, 9, 9]]", "covers no pixel"),
 ].map { (entry($0.0), $0.1) }
 
 /// Images of sizes of their own, with boxes of so many decimals inside, every kind of mask.

@@ -81,7 +81,7 @@ def evaluate(ground_truth: Any, detections: Any, kind: str = "bbox", *, curves: 
 
     ground_truth  a COCO annotation file, its dict, a Dataset or the path of one. Images of a
                   Dataset have the ids that they came with, else 1, 2, … in their order, and so have
-                  its classes (see Dataset.write_coco).
+                  its classes; each of its boxes needs one (see Dataset.write_coco).
     detections    a COCO results file or its list: dicts of image_id, category_id, score, and bbox
                   (x, y, width, height) or segmentation (RLE or polygons). May be empty.
     kind          "bbox" or "segm": what is laid over each other. For segm, leave bbox out of the
