@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static volatile sig_atomic_t interrupted;
 
@@ -61,7 +62,10 @@ static void show(scrl_detector *detector, const scrl_dataset *dataset, size_t in
   size_t height, width, count;
   must(scrl_dataset_size(dataset, index, &height, &width));
   uint8_t *pixels = malloc(height * width * 3);
-  if (!pixels) return;
+  if (!pixels) {
+    fprintf(stderr, "detect: no memory for %zu × %zu pixels\n", height, width);
+    exit(1);
+  }
   must(scrl_dataset_read_rgb(dataset, index, pixels, height * width * 3));
   scrl_detections *found;
   must(scrl_detector_predict(detector, pixels, height, width, 0, &found));
@@ -79,8 +83,17 @@ static void show(scrl_detector *detector, const scrl_dataset *dataset, size_t in
   scrl_detections_free(found);
 }
 
+/* Whether a folder holds a run: then nothing may be packed over its dataset. */
+static int holds_run(const char *folder) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+  FILE *file = fopen(path, "rb");
+  if (file) fclose(file);
+  return file != NULL;
+}
+
 int main(int argc, char **argv) {
-  if (argc < 4) {
+  if (argc < 4 || strlen(argv[3]) > 4000) {
     fprintf(stderr, "usage: detect FOLDER ANNOTATIONS.json RUN [STEPS [WEIGHTS]]\n");
     return 2;
   }
@@ -88,7 +101,9 @@ int main(int argc, char **argv) {
   snprintf(data_path, sizeof data_path, "%s.h5", argv[3]);
   scrl_detector *detector = NULL;
   scrl_dataset *dataset = NULL;
-  if (scrl_detector_resume(argv[3], NULL, &detector) != SCRL_OK) { /* no run there yet */
+  if (holds_run(argv[3])) {
+    must(scrl_detector_resume(argv[3], NULL, &detector));
+  } else {
     pack(argv[1], argv[2], data_path);
     scrl_config *config;
     must(scrl_dataset_open(data_path, &dataset));

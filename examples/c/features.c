@@ -3,8 +3,8 @@
  *
  *   features CHECKPOINT DATASET > features.csv
  *
- * CHECKPOINT is a file or a run folder. The embedding is layer4's feature map averaged over its
- * cells; scrl_model_features() gives the map itself.
+ * CHECKPOINT is a file or a run folder. The embedding is the feature map of the last trained stage
+ * (roi.stage; layer4 unless told) averaged over its cells; scrl_model_features() gives the map.
  */
 #include <scrl.h>
 #include <stdio.h>

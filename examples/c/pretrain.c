@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static volatile sig_atomic_t interrupted;
 
@@ -45,13 +46,25 @@ static int32_t progress(const scrl_step_report *r, void *user) {
   return interrupted;
 }
 
+/* Whether a folder holds a run: then nothing may be packed over its dataset. */
+static int holds_run(const char *folder) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+  FILE *file = fopen(path, "rb");
+  if (file) fclose(file);
+  return file != NULL;
+}
+
 int main(int argc, char **argv) {
-  if (argc < 3) return fprintf(stderr, "usage: pretrain FOLDER RUN [STEPS]\n"), 2;
+  if (argc < 3 || strlen(argv[2]) > 4000)
+    return fprintf(stderr, "usage: pretrain FOLDER RUN [STEPS]\n"), 2;
   char data_path[4096];
   snprintf(data_path, sizeof data_path, "%s.h5", argv[2]);
 
   scrl_trainer *trainer = NULL;
-  if (scrl_trainer_resume(argv[2], NULL, &trainer) != SCRL_OK) { /* no run there yet: a new one */
+  if (holds_run(argv[2])) {
+    must(scrl_trainer_resume(argv[2], NULL, &trainer));
+  } else {
     scrl_writer *writer;
     scrl_folder_options options = {.struct_size = sizeof options, .skipped = skipped};
     size_t added;
