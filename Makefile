@@ -76,7 +76,7 @@ demo: build
 experiment: build
 	@scripts/deps python
 	@scripts/venv report
-	.venv/bin/python examples/experiment --out runs/experiment --document $(EXPERIMENT_FLAGS)
+	.venv/bin/python examples/experiment --document $(EXPERIMENT_FLAGS)
 
 # Beside PyTorch, ONNX Runtime and OpenVINO, which run in .venv-bench or by PEER_PYTHON.
 bench: build
@@ -105,4 +105,4 @@ uninstall:
 	rm -rf $(DESTDIR)$(LIBDIR)/cmake/scrl
 
 clean:
-	rm -rf .build .build-lib build .venv .venv-bench
+	rm -rf .build .build-lib build .venv .venv-bench bindings/python/build bindings/python/*.egg-info

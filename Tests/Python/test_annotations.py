@@ -413,6 +413,9 @@ def test_cityscapes_comes_back(tmp_path):
     '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "car", "polygon": [1]}]}',
     '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "car", "polygon": [[1, NaN], [1, 2]]}]}',
     '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "car", "polygon": [[1, 1e9], [1, 2]]}]}',
+    '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "car", "polygon": [[1, %d], [1, 2]]}]}' % 10 ** 400,
+    json.dumps({"imgHeight": 3, "imgWidth": 3, "objects": [
+        {"label": "person", "polygon": [[0, 0], [1, 1]]}] * 1001}),
 ])
 def test_hostile_cityscapes_files(tmp_path, text):
     path = make_cityscapes(tmp_path / "c", [])
@@ -477,10 +480,28 @@ def test_the_shell_packs_and_exports(tmp_path, form):
     done = python("-m", "scrl", "pack", tmp_path / "in", "--out", tmp_path / "c.h5", *map(str, given),
                   "--on-bad", "refuse")
     assert done.returncode == (0 if form == "cityscapes" else 1)
+    again = python("-m", "scrl", "export", form, "--data", tmp_path / "a.h5", "--out", tmp_path / "out")
+    assert again.returncode == 1 and "exists; choose another folder" in again.stderr
     if form == "coco":
         alone = tmp_path / "alone.json"
         shell("export", "coco", "--data", tmp_path / "a.h5", "--out", alone)
         assert alone.read_bytes() == (tmp_path / "out" / "annotations.json").read_bytes()
+
+
+def test_streams_of_any_name_are_exported_as_they_are(tmp_path):
+    """COCO files name pictures as they like; only an ending of another form means that form."""
+    save(tmp_path / "in" / "a.jpg")
+    stream, names = (tmp_path / "in" / "a.jpg").read_bytes(), ["frame_1", "b.jfif", "c.of", "d.PNG"]
+    for name in names:
+        (tmp_path / "in" / name).write_bytes(stream)
+    given = {**tree(annotations=[]), "images": [
+        {"id": number, "file_name": name} for number, name in enumerate(names, 1)]}
+    scrl.pack(tmp_path / "in", tmp_path / "a.h5", annotations=given, progress=False)
+    with scrl.Dataset(tmp_path / "a.h5") as dataset:
+        assert annotations.to_coco(dataset, tmp_path / "out").images == 4
+    for name in names[:3]:
+        assert (tmp_path / "out" / name).read_bytes() == stream
+    assert (tmp_path / "out" / "d.PNG").read_bytes()[:4] == b"\x89PNG"
 
 
 # ------------------------------------------------------------------ label maps

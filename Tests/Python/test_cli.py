@@ -29,11 +29,12 @@ def failed(done, code):
                                   "eval knn", "eval regions", "eval retrieval",
                                   "eval correspondence", "eval health",
                                   "eval coco", "export", "export coco", "export voc",
-                                  "export cityscapes"])
+                                  "export cityscapes", "detect", "detect train",
+                                  "detect predict", "detect eval"])
 def test_help_needs_no_library(name):
     done = command(*name.split(), "--help")
     assert done.returncode == 0 and "Usage" in done.stdout
-    if name and name not in ("bench", "eval", "export"):
+    if name and name not in ("bench", "detect", "eval", "export"):
         assert "Example" in done.stdout
 
 

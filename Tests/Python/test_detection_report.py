@@ -57,17 +57,17 @@ def test_precision_is_the_mean_over_classes_with_objects():
 def test_the_truth_finds_itself(data):
     with scrl.Dataset(data) as dataset:
         ids = list(range(1, 11))
-        truth = pages.truth_of(dataset, 12, ids, dataset.classes)
+        truth = pages.truth_of(dataset, range(12), ids, dataset.classes)
         assert len(truth["images"]) == 12 and len(truth["annotations"]) == sum(
             len(dataset.boxes(index)) for index in range(12))
         results = [{key: note[key] for key in ("image_id", "category_id", "bbox", "segmentation")}
                    for note in truth["annotations"]]
-        seen = pages.Seen(truth, [{**each, "score": 0.9} for each in results], [])
+        seen = pages.Seen(truth, [{**each, "score": 0.9} for each in results], [], 0)
         for kind in pages.KINDS:
             figures = pages.figures_of(seen, kind)
             assert figures.AP == pytest.approx(1)
             assert pages.mean_precision(figures).min() == pytest.approx(1)
-        missed = pages.Seen(truth, [{**each, "score": 0.9} for each in results[::2]], [])
+        missed = pages.Seen(truth, [{**each, "score": 0.9} for each in results[::2]], [], 0)
         assert 0.2 < pages.figures_of(missed, "bbox").AP < 0.8
 
 
@@ -84,3 +84,29 @@ def test_a_detectors_page_is_self_contained(data, tmp_path):
     assert facts["steps"] == 3 and facts["images"] == 24 and {"bbox", "segm"} <= facts.keys()
     assert f"{100 * facts['bbox']['AP']:.1f} %" in page
     json.dumps(facts)
+
+
+@needs_library
+def test_pictures_that_cannot_be_read_are_left_out_and_told(data, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    with scrl.Detector(SMALL, data, tmp_path / "run") as detector:
+        detector.fit(progress=False)
+    read = scrl.Dataset.__getitem__
+
+    def torn(dataset, index):
+        if index == 1:
+            raise scrl.DataError("torn")
+        return read(dataset, index)
+
+    monkeypatch.setattr(scrl.Dataset, "__getitem__", torn)
+    facts = report.write(tmp_path / "run", tmp_path / "r.html", data, images=2, progress=False)
+    assert facts["images"] == 23
+    assert "1 more could not be read" in (tmp_path / "r.html").read_text()
+
+
+def test_a_box_without_a_class_is_drawn_as_one(rng):
+    boxes = np.array([[1, 1, 30, 30]], np.float32)
+    pictures = [np.asarray(pages.draw(np.zeros((60, 60, 3), np.uint8), Detections(
+        boxes, np.array([label], np.int32), np.array([np.nan], np.float32), None), ["first", "last"]))
+        for label in (-1, 1)]
+    assert (pictures[0] != pictures[1]).any()

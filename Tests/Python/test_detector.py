@@ -223,6 +223,17 @@ def test_the_shell_trains_resumes_predicts_and_measures(data, scenes, tmp_path):
         assert each["image_id"] in (1, 2) and len(each["bbox"]) == 4
         assert each["file_name"] == str(pictures[each["image_id"] - 1])
 
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    told = shell("detect", "predict", "--checkpoint", tmp_path / "det", bad, pictures[0], "--json")
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    assert lines[0]["event"] == "left_out" and lines[0]["file_name"] == str(bad)
+    assert lines[1]["file_name"] == str(pictures[0])
+    none = shell("detect", "predict", "--checkpoint", tmp_path / "det", bad, "--out",
+                 tmp_path / "results.json")
+    assert none.returncode == 1 and "none of 1 pictures could be read" in none.stderr
+    assert len(json.loads((tmp_path / "results.json").read_text()))  # the older one is still there
+
     judged = shell("detect", "eval", "--checkpoint", tmp_path / "det", "--data", data, "--json")
     assert judged.returncode == 0, judged.stderr
     figures = json.loads(judged.stdout.splitlines()[-1])
@@ -234,11 +245,20 @@ def test_the_shell_trains_resumes_predicts_and_measures(data, scenes, tmp_path):
     (["predict", "--checkpoint", "x"], 2, "pictures"),
     (["eval", "--checkpoint", "no-such-run", "--data", "x"], 1, "no-such-run"),
     (["train", "--data", "no-such.h5", "--out", "x"], 1, "no-such.h5"),
+    (["train", "--out", "x", "--resume", "--steps", "9"], 2, "leave out"),
 ])
 def test_a_failure_is_one_line(arguments, code, text, tmp_path):
     done = shell("detect", *arguments, cwd=tmp_path)
     assert done.returncode == code and text in done.stderr
     assert done.stderr.startswith("scrl: ") and done.stderr.count("\n") == 1
+
+
+def test_a_refused_start_leaves_no_run_behind(data, tmp_path):
+    with scrl.Model(scrl.Config(**{"model.arch": "resnet34"})) as other:
+        with pytest.raises(scrl.Error) as caught:
+            scrl.Detector({**TINY, "model.arch": "resnet18"}, data, tmp_path / "det", other)
+    assert isinstance(caught.value, (scrl.ArgumentError, scrl.ShapeError))
+    assert not (tmp_path / "det").exists()
 
 
 @pytest.mark.parametrize("command", ["train", "predict", "eval"])

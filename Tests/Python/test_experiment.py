@@ -325,6 +325,13 @@ def test_the_experiment_in_seconds(tmp_path, monkeypatch):
     assert "not measured" not in text and "seeds: 2" in text and "signs of collapse" in text
     for target in re.findall(r"\]\(([^)]*)\)", text):
         assert (tmp_path / "checkout" / target).stat().st_size > 1000
+    for name in ("other", "full, with x"):  # the checkout's document is of the full settings
+        monkeypatch.setattr(cli, "settings_of", lambda _: plan.replace(tiny(), name=name))
+        (tmp_path / "checkout/EXPERIMENTS.md").write_text("kept")
+        assert cli.main([*out, "--document"]) == 0
+        assert (tmp_path / "checkout/EXPERIMENTS.md").read_text() == "kept"
+    monkeypatch.undo()
+    monkeypatch.setattr(cli, "FULL", plan.replace(tiny(), name="full"))
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "x/results").iterdir()}
     assert cli.main(out) == 0
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "x/results").iterdir()}

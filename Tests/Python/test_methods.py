@@ -62,6 +62,8 @@ def test_labels_are_checked(data):
                 trainer.step_on(one, two, labels=labels)
         with pytest.raises(scrl.ShapeError):
             trainer.step_on(one, two, labels=[0])
+        with pytest.raises(scrl.ArgumentError, match="whole numbers"):
+            trainer.step_on(one, two, labels=[0.9, 1.2])
         report = trainer.step_on(one, two, labels=[-1, -1])
         assert not report.did_step and report.steps_skipped == 1 and np.isnan(report.accuracy)
     with pytest.raises(scrl.ConfigError, match="classes"):

@@ -167,6 +167,8 @@ def test_prepare_normalises_the_centre():
     np.testing.assert_allclose(image.mean((1, 2)), expected, atol=0.02)  # one grey level: 0.017
     with pytest.raises(scrl.ArgumentError):
         scrl.prepare(gray[:, :, 0], 64)
+    with pytest.raises(scrl.ArgumentError, match="float32"):
+        scrl.prepare(gray.astype(np.float32) / 255, 64)
 
 
 def test_a_fresh_model_is_where_a_trainer_starts():

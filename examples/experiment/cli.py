@@ -16,12 +16,12 @@ from .stages import check, stages as stages_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EPILOG = """examples:
-  python examples/experiment --out runs/experiment --plan      what is done, what is left, how long
-  python examples/experiment --out runs/experiment             everything; the same command goes on
-  python examples/experiment --out runs/experiment --minutes 15
-  python examples/experiment --out runs/experiment --only 0    the first seed of all
-  python examples/experiment --out runs/quick --reduced        all of it, small
-  python examples/experiment --out runs/experiment --set pretraining.common.views.size=96 --plan
+  python examples/experiment --plan         what is done, what is left, how long
+  python examples/experiment                everything; the same command goes on
+  python examples/experiment --minutes 15   for so long
+  python examples/experiment --only 0       the first seed of all
+  python examples/experiment --reduced      all of it, small
+  python examples/experiment --set pretraining.common.views.size=96 --plan
 """
 
 
@@ -29,7 +29,8 @@ def options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="experiment", description=(__import__("experiment").__doc__ or ""), epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("runs/experiment"), help="results folder")
+    parser.add_argument("--out", type=Path, help="results folder; runs/experiment, and for --reduced "
+                        "runs/experiment-reduced")
     parser.add_argument("--reduced", action="store_true",
                         help="small settings, a quarter of an hour")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE",
@@ -45,6 +46,8 @@ def options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument("--document", action="store_true",
                         help="copies the document into the checkout when everything is done")
     asked = parser.parse_args(arguments)
+    if asked.out is None:
+        asked.out = Path("runs/experiment-reduced" if asked.reduced else "runs/experiment")
     if asked.minutes is not None and not asked.minutes > 0:
         parser.error("--minutes is more than 0")
     return asked
@@ -99,7 +102,9 @@ def work(asked: argparse.Namespace) -> int:
             code = _run(asked, settings, stages, chosen, cache)
         path = document.write(asked.out, settings, stages, cache, command_of(asked))
         print(f"table and plots: {path}")
-        if asked.document:
+        if asked.document and settings.name != FULL.name:
+            print(f"the checkout's document stays as it is: it is of the {FULL.name} settings")
+        elif asked.document:
             left = len(stages) - len(document.records_of(stages, cache))
             if left:
                 print(f"the checkout's document stays as it is: {left} stages are to do")

@@ -12,7 +12,7 @@ import os
 from ._ffi import PathLike
 from .cityscapes import from_cityscapes, to_cityscapes
 from .dataset import Dataset
-from .label_maps import Exported, safe_path
+from .label_maps import Exported, refuse_existing, safe_path
 from .voc import from_voc, to_voc
 
 __all__ = ["Exported", "from_cityscapes", "from_voc", "to_cityscapes", "to_coco", "to_voc"]
@@ -21,24 +21,28 @@ __all__ = ["Exported", "from_cityscapes", "from_voc", "to_cityscapes", "to_coco"
 def to_coco(dataset: Dataset, folder: PathLike) -> Exported:
     """Writes annotations.json (see Dataset.write_coco) and the images under the names it lists.
 
-    JPEG streams are written as they are; an image whose name has another ending (PNG, …) is decoded
-    and saved in that form with Pillow.
+    JPEG streams are written as they are; an image whose name has the ending of another form that Pillow
+    writes (PNG, …) is decoded and saved in that form. Raises DataError when the folder has an annotations.json.
     """
     import json
 
+    from PIL import Image
+
+    forms = {ending: form for ending, form in Image.registered_extensions().items()
+             if form in Image.SAVE}
     base = os.fsdecode(folder)
     os.makedirs(base, exist_ok=True)
     path = os.path.join(base, "annotations.json")
+    refuse_existing([path])
     dataset.write_coco(path)
     with open(path, encoding="utf-8") as file:
         names = [image["file_name"] for image in json.load(file)["images"]]
     for index, name in enumerate(names):
         target = safe_path(base, name)
-        if name.lower().endswith((".jpg", ".jpeg")):
+        form = forms.get(os.path.splitext(name)[1].lower(), "JPEG")
+        if form in ("JPEG", "MPO"):
             with open(target, "wb") as file:
                 file.write(dataset.jpeg(index))
         else:
-            from PIL import Image
-
-            Image.fromarray(dataset[index]).save(target)
+            Image.fromarray(dataset[index]).save(target, form)
     return Exported(len(names), sum(len(dataset.box_labels(i)) for i in range(len(names))), [])

@@ -28,6 +28,7 @@ UNPAINTED = "license plate"
 LONGEST_SIDE = 65535
 LONGEST = 64 << 20  # bytes of one JSON file
 ENDING = "_gtFine_polygons.json"
+MOST = 1000  # objects of a class in an instance picture: its values are class × 1000 + number
 Unusable = Optional[List[Tuple[str, str]]]
 
 
@@ -62,6 +63,8 @@ def _value(label: str, counts: Dict[int, int], path: str) -> Optional[int]:
         if is_group:
             return number
         counts[number] = counts.get(number, 0) + 1
+        if counts[number] > MOST:
+            raise FormatError(f"{path}: more than {MOST} of {name}; an instance picture holds no more")
         return number * 1000 + counts[number] - 1
     if name in SURFACES:
         return 0
@@ -82,7 +85,7 @@ def _painted(path: str) -> np.ndarray:
                 continue
             value = _value(str(each["label"]), counts, path)
             corners = [(float(x), float(y)) for x, y in each["polygon"]]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             if isinstance(error, FormatError):
                 raise
             raise FormatError(f"{path}: object {place} is not well formed: {error!r}") from None
@@ -236,12 +239,16 @@ def to_cityscapes(dataset: Dataset, folder: PathLike, split: str = "train") -> l
     The instance pictures hold the masks as they are (where masks overlap, the later one is seen);
     a polygon is the outline of a mask's largest part, without its holes. Boxes of classes that
     Cityscapes does not judge one by one are left out, and told; a box without a mask is its rectangle.
+    Several splits may go into one folder; a file that is there already is a DataError.
     """
     from PIL import Image
 
     base = os.fsdecode(folder)
     classes, left_out, written = dataset.classes, [], 0
-    for index, (city, stem) in enumerate(_names(dataset)):
+    names = _names(dataset)
+    label_maps.refuse_existing(
+        os.path.join(base, "gtFine", split, city, stem + ENDING) for city, stem in names)
+    for index, (city, stem) in enumerate(names):
         truth = os.path.join(base, "gtFine", split, city)
         pictures = os.path.join(base, "leftImg8bit", split, city)
         os.makedirs(truth, exist_ok=True)

@@ -59,7 +59,7 @@ def _to_value(text: str, kind: str) -> Value:
     if kind == "real":
         return float(text)
     if kind == "boolean":
-        return text.lower() in ("true", "1", "yes", "on")
+        return text == "true"
     if kind == "pair":
         first, _, second = text.partition(":")
         return float(first), float(second)

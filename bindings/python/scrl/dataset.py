@@ -186,11 +186,13 @@ class Dataset(_ffi.Handle):
 def prepare(pixels: Any, size: int) -> np.ndarray:
     """(3,S,S) float32 for a model: shorter side to size + 32, centre crop, ImageNet-normalised.
 
-    pixels (H,W,3) uint8.
+    pixels (H,W,3) uint8; size in pixels. Raises ArgumentError for anything else: floats in 0 … 1 would
+    become a black picture.
     """
-    array = np.ascontiguousarray(pixels, np.uint8)
-    if array.ndim != 3 or array.shape[2] != 3:
-        raise ArgumentError(f"prepare: pixels have shape {array.shape}, expected (H, W, 3)")
+    array = np.ascontiguousarray(pixels)
+    if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
+        raise ArgumentError(
+            f"prepare: pixels are {array.dtype} {array.shape}, expected uint8 (H, W, 3)")
     size = _ffi.count_of(size, "size")
     image = np.empty((3, size, size), np.float32)
     _ffi.check(lib.scrl_image_prepare(

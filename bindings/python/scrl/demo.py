@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from . import Config, Dataset, Error, Trainer, pack, report, synth
+from . import Config, DataError, Dataset, Error, Trainer, pack, report, synth
 
 PRESET = "scrl-small"
 # What suits small objects and few minutes: cells of 16 pixels instead of 32, smaller views.
 SETTINGS = {"roi.stage": "layer3", "views.size": "96", "boxes.min_size": "16"}
 TIMED_STEPS = 5
+MARK = "demo.txt"  # in a folder that a demo may clear
 
 
 def _choose_steps(values: Dict[str, Any], dataset: Dataset, seconds: float) -> int:
@@ -39,16 +40,25 @@ def _settings(pairs: List[str]) -> Dict[str, str]:
     return values
 
 
+def _clear(out: Path) -> None:
+    """Makes the folder. What an earlier demo left is removed; a folder of anything else is refused."""
+    mark = out / MARK
+    if mark.exists():
+        shutil.rmtree(out / "scenes", ignore_errors=True)
+        for old in [*out.glob("checkpoint*.h5"), out / "metrics.jsonl", out / "scenes.h5",
+                    out / "report.html"]:
+            old.unlink(missing_ok=True)
+    elif out.exists() and any(out.iterdir()):
+        raise DataError(f"{out} holds what no demo has made; expected a new folder (--out)")
+    out.mkdir(parents=True, exist_ok=True)
+    mark.write_text("made by scrl's demo, which removes its files here when it runs again\n", "utf-8")
+
+
 def run(out: Path, minutes: float, count: int, seed: int, settings: Dict[str, Any],
         steps: Optional[int] = None) -> bool:
     """Runs everything into a folder; True when the loss fell."""
     scenes, data = out / "scenes", out / "scenes.h5"
-    if out.exists():  # what an earlier demo left; nothing else is touched
-        for name in ("scenes",):
-            shutil.rmtree(out / name, ignore_errors=True)
-        for old in [*out.glob("checkpoint*.h5"), out / "metrics.jsonl", data, out / "report.html"]:
-            old.unlink(missing_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
+    _clear(out)
     print(f"rendering {count} scenes")
     annotations = synth.write(scenes, count, seed)
     packed = pack(scenes, data, annotations=annotations)
@@ -58,14 +68,7 @@ def run(out: Path, minutes: float, count: int, seed: int, settings: Dict[str, An
     with Dataset(data) as dataset:
         values["train.steps"] = steps or _choose_steps(values, dataset, 60 * minutes)
         with Trainer(Config.from_dict(values, PRESET), dataset, out) as trainer:
-            last = [time.monotonic()]
-
-            def tell(step: Any) -> None:
-                if not sys.stderr.isatty() and time.monotonic() - last[0] > 15:
-                    last[0] = time.monotonic()
-                    print(f"step {step.step}/{step.total_steps}, loss {step.loss:.4f}", flush=True)
-
-            trainer.fit(tell)
+            trainer.fit()
         print("judging and writing the report")
         facts = report.write(out, out / "report.html", dataset)
     return _conclude(out, facts)
@@ -109,7 +112,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
         fell = run(given.out, given.minutes, given.count, given.seed, _settings(given.set),
                    given.steps)
     except KeyboardInterrupt:
-        print(f"stopped; `scrl resume {given.out}` goes on", file=sys.stderr)
+        has_run = any(given.out.glob("checkpoint*.h5"))
+        print(f"stopped; `scrl resume {given.out}` goes on" if has_run else "stopped",
+              file=sys.stderr)
         return 130
     except (Error, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)

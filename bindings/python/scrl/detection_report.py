@@ -10,12 +10,13 @@ from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from . import coco
+from . import coco, progress as bars
 from ._ffi import PathLike
 from .config import Config
 from .dataset import Dataset
 from .detector import Detections, Detector, results_of
 from .drawing import draw
+from .errors import DataError
 from .page import escape, frame, picture, table, tile
 from .pictures import inline_svg, is_number, smoothed
 
@@ -35,17 +36,18 @@ class Seen(NamedTuple):
     truth: Dict[str, Any]        # COCO annotations of the pictures
     results: List[Dict[str, Any]]  # COCO results
     pictures: List[Tuple[int, np.ndarray, np.ndarray]]  # index, truth drawn, detections drawn
+    unreadable: int              # pictures that it could not be shown
 
 
 # ------------------------------------------------------------------ looking
 
-def truth_of(dataset: Dataset, images: int, categories: Sequence[int], names: Sequence[str]
-             ) -> Dict[str, Any]:
-    """The first pictures' labelled boxes as COCO annotations; an image's id is its number + 1."""
+def truth_of(dataset: Dataset, images: Sequence[int], categories: Sequence[int],
+             names: Sequence[str]) -> Dict[str, Any]:
+    """Pictures' labelled boxes as COCO annotations; an image's id is its number + 1."""
     tree: Dict[str, Any] = {
         "images": [], "annotations": [],
         "categories": [{"id": number, "name": name} for number, name in zip(categories, names)]}
-    for index in range(images):
+    for index in images:
         height, width = dataset.size(index)
         tree["images"].append({"id": index + 1, "file_name": dataset.name(index) or f"{index}.jpg",
                                "height": height, "width": width})
@@ -89,20 +91,27 @@ def enlarged(pixels: np.ndarray, found: Detections) -> Tuple[np.ndarray, Detecti
     return grown(pixels), Detections(found.boxes * times, found.labels, found.scores, masks)
 
 
-def look(detector: Detector, dataset: Dataset, images: int, measured: int) -> Seen:
+def look(detector: Detector, dataset: Dataset, images: int, measured: int, progress: bool) -> Seen:
     """Shows the detector the first pictures; draws some of those with objects."""
     count = min(measured, len(dataset))
     names, ids = detector.classes, detector.category_ids
-    results, pictures = [], []
-    for index in range(count):
-        pixels = dataset[index]
-        found = detector.predict(pixels)
-        results += results_of(found, index + 1, ids)
-        if len(pictures) < images and len(dataset.boxes(index)):
-            drawn = [np.asarray(draw(*enlarged(pixels, each), names))
-                     for each in (_labelled(dataset, index), found.above(LEAST_SCORE))]
-            pictures.append((index, drawn[0], drawn[1]))
-    return Seen(truth_of(dataset, count, ids, names), results, pictures)
+    results, pictures, readable = [], [], []
+    with bars.counter("detecting", "images", progress) as show:
+        for index in range(count):
+            show(index, count)
+            try:
+                pixels = dataset[index]
+            except DataError:
+                continue
+            readable.append(index)
+            found = detector.predict(pixels)
+            results += results_of(found, index + 1, ids)
+            if len(pictures) < images and len(dataset.boxes(index)):
+                drawn = [np.asarray(draw(*enlarged(pixels, each), names))
+                         for each in (_labelled(dataset, index), found.above(LEAST_SCORE))]
+                pictures.append((index, drawn[0], drawn[1]))
+        show(count, count)
+    return Seen(truth_of(dataset, readable, ids, names), results, pictures, count - len(readable))
 
 
 def figures_of(seen: Seen, kind: str) -> coco.CocoMetrics:
@@ -185,6 +194,7 @@ def render(folder: str, config: Config, metrics: List[Dict[str, Any]], data: str
            figures: Dict[str, coco.CocoMetrics]) -> str:
     """The page."""
     count = len(seen.truth["images"])
+    unreadable = f" {seen.unreadable:,} more could not be read." if seen.unreadable else ""
     tiles = [tile(f"{_told(each.AP)} %", f"AP of {KINDS[kind]}, COCO's, on {count} pictures")
              for kind, each in figures.items()]
     tiles.append(tile(f"{_told(figures['bbox'].AP50)} %", "AP50 of boxes"))
@@ -200,7 +210,7 @@ def render(folder: str, config: Config, metrics: List[Dict[str, Any]], data: str
     options = [[key, value] for key, value in config.items()]
     return frame(f"detector · {config['model.arch']}", f"""<p class="soft">Report of the detector in
 <code>{escape(folder)}</code>, looking at the first {count:,} pictures of
-<code>{escape(data)}</code>. When it learnt from those pictures, the figures say how well it
+<code>{escape(data)}</code>.{unreadable} When it learnt from those pictures, the figures say how well it
 remembers, not how well it finds.</p>
 <div class="tiles">{"".join(tiles)}</div>
 <h2>Learning curves</h2>
@@ -220,12 +230,12 @@ remembers, not how well it finds.</p>
 
 def write(folder: str, out: PathLike, metrics: List[Dict[str, Any]],
           open_dataset: Callable[[str, Any], Dataset], dataset: Any, images: int,
-          measured: int = MEASURED) -> Dict[str, Any]:
+          progress: bool, measured: int = MEASURED) -> Dict[str, Any]:
     """Writes the page; returns its main numbers: steps, images, and COCO's figures by kind."""
     data = open_dataset(folder, dataset)
     with Detector.load(folder) as detector:
         config = detector.config
-        seen = look(detector, data, images + images % 2, measured)
+        seen = look(detector, data, images + images % 2, measured, progress)
     has_masks = config["detect.kind"] == "mask" and all(
         "segmentation" in note for note in seen.truth["annotations"])
     kinds = ("bbox", "segm") if has_masks else ("bbox",)

@@ -7,11 +7,10 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tup
 
 import numpy as np
 
-from . import _ffi, checkpoints, coco, progress as bars, runs, weights as weight_tables
+from . import _ffi, checkpoints, coco, evaluating, progress as bars, runs, weights as weight_tables
 from ._ffi import PathLike, lib
 from .config import Config
-from .errors import ArgumentError, CancelledError, FormatError
-from .interrupts import interrupt_into
+from .errors import ArgumentError, FormatError
 from .model import Model
 from .trainer import as_dataset
 
@@ -31,7 +30,7 @@ class DetectorReport(NamedTuple):
     mask: float            # regions: which pixels; 0 with detect.kind=faster
     gradient_norm: float   # over all weights that are trained, before detect.clip
     boxes: int             # annotated boxes in this step's images
-    skipped: int           # images that could not be read
+    skipped: int           # images that could not be read, or kept no box when resized
     seconds: float         # duration, waiting for data included
     wait_seconds: float    # of it, waiting for data
     epoch: int             # of this step's first sample, from 0
@@ -44,6 +43,13 @@ def _report(raw: Any) -> DetectorReport:
         raw.step, raw.loss, raw.learning_rate, raw.rpn_objectness, raw.rpn_box,
         raw.classification, raw.box, raw.mask, raw.gradient_norm, raw.boxes, raw.skipped,
         raw.seconds, raw.wait_seconds, raw.epoch, raw.total_steps, bool(raw.did_step))
+
+
+def _words(report: DetectorReport) -> str:
+    """What a progress line says of a step."""
+    return (f"loss {report.loss:.4f} (proposals {report.rpn_objectness + report.rpn_box:.3f}, classes "
+            f"{report.classification:.3f}, boxes {report.box:.3f}, masks {report.mask:.3f})  "
+            f"lr {report.lr:.3g}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +96,7 @@ class Figures(NamedTuple):
     objects: int  # without crowds
     crowds: int
     detections: int
+    left_out: int  # images that could not be read, and whose objects are not counted
 
 
 class Detector(_ffi.Handle):
@@ -104,7 +111,8 @@ class Detector(_ffi.Handle):
              or a file that load_weights() reads; None: fresh weights. Unless config is a Config or
              sets model.arch, the architecture is that of the weights.
     Raises ConfigError, DataError (no boxes, no masks for detect.kind=mask, more classes than
-    detect.classes), StorageError, FormatError, OutOfMemoryError.
+    detect.classes), ArgumentError and ShapeError (weights that are not those of model.arch), StateError
+    (a run in the folder), StorageError, FormatError, OutOfMemoryError.
     """
 
     def __init__(self, config: Any = None, dataset: Any = None, out: Optional[PathLike] = None,
@@ -114,6 +122,10 @@ class Detector(_ffi.Handle):
                                 "Detector.load() gives one for inference")
         state, start = _start(weights)
         config = _config(config, weights, state)
+        if state is not None:  # what does not fit is refused before the run folder is made
+            with Model(config) as backbone:
+                backbone.load_state_dict(state)
+                state = _encoder(backbone.state_dict())
         data = as_dataset(dataset)
         pointer = _ffi.detector_p()
         _ffi.check(lib.scrl_detector_new(
@@ -121,18 +133,7 @@ class Detector(_ffi.Handle):
             byref(pointer)))
         self._own(pointer, lib.scrl_detector_free)
         if state is not None:
-            self._take_backbone(_encoder(state))
-
-    def _take_backbone(self, state: Dict[str, Any]) -> None:
-        mine = {name for name, _, _ in _ffi.parameter_table(self._handle, "detector")
-                if name.startswith("encoder.")}
-        apart = sorted(mine ^ {name for name in state
-                               if not name.endswith("num_batches_tracked")})
-        if apart:
-            raise ArgumentError(
-                f"Detector: the weights and the backbone {self.config['model.arch']} do not have the "
-                f"same tensors: {apart[0]}, {len(apart)} in all; expected model.arch of the weights")
-        self.load_state_dict(state, strict=False)
+            self.load_state_dict(state, strict=False)
 
     @classmethod
     def _adopt(cls, pointer: Any) -> "Detector":
@@ -207,7 +208,8 @@ class Detector(_ffi.Handle):
 
         callback  hears of every step; a true answer stops the run after it (saved, no exception). An
                   exception in it stops the run too and is raised when all is saved.
-        progress  a bar with loss, rate, images/s and time left, on a terminal.
+        progress  losses, rate, images/s and time left on stderr: a bar on a terminal, elsewhere a
+                  line every ten seconds.
         Returns the last step's report, None when there was nothing to do.
         Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
         DivergedError; StorageError; StateError for a loaded detector.
@@ -216,8 +218,8 @@ class Detector(_ffi.Handle):
         return runs.fit(
             lambda most, hear: lib.scrl_detector_run(
                 self._handle, most, _ffi.scrl_detector_fn(hear), None),
-            _report, done, total, int(self.config["detect.batch"]), callback, progress, steps,
-            "Detector.resume()")
+            _report, _words, done, total, int(self.config["detect.batch"]), callback, progress,
+            steps, "Detector.resume()")
 
     def cancel(self) -> None:
         """Asks a running fit() to stop after its step; any thread, at any time."""
@@ -249,7 +251,7 @@ class Detector(_ffi.Handle):
         kind     "bbox" or "segm": only that; None: both where the detector makes masks and the
                  dataset has them.
         results  where the detections go as a COCO results file; None: nowhere.
-        progress a bar with rate and time left, on a terminal.
+        progress rate and time left on stderr.
         Raises DataError (no objects; no masks for "segm"), StateError ("segm" of a detector with
         detect.kind=faster), StorageError; KeyboardInterrupt after Ctrl-C.
         """
@@ -259,26 +261,14 @@ class Detector(_ffi.Handle):
         masks = kind == "segm" or (
             kind is None and self.config["detect.kind"] == "mask" and _has_masks(data))
         boxes, segments = _ffi.scrl_coco_metrics(), _ffi.scrl_coco_metrics()
-        failure: List[BaseException] = []
-        stops: List[str] = []
-        with bars.counter("measuring", "images", progress) as show:
-            def hear(done: int, total: int, _user: Any) -> int:
-                try:
-                    show(done, total)
-                except BaseException as error:
-                    failure.append(error)
-                return 1 if stops or failure else 0
 
-            with interrupt_into(stops):
-                code = lib.scrl_detector_measure(
-                    self._handle, data._handle, None if results is None else
-                    _ffi.path_bytes(results), _ffi.scrl_measure_fn(hear), None, byref(boxes),
-                    byref(segments) if masks else None)
-        if failure:
-            raise failure[0]
-        if "interrupt" in stops and code in (0, CancelledError.status):
-            raise KeyboardInterrupt("measuring stopped")
-        _ffi.check(code)
+        def measure(hear: Any) -> int:
+            return lib.scrl_detector_measure(
+                self._handle, data._handle, None if results is None else _ffi.path_bytes(results),
+                _ffi.scrl_measure_fn(hear), None, byref(boxes), byref(segments) if masks else None)
+
+        with bars.counter("measuring", "images", progress) as show:
+            evaluating.run(measure, show, None, "measuring")
         found = {} if kind == "segm" else {"bbox": _figures(boxes)}
         return {**found, "segm": _figures(segments)} if masks else found
 
@@ -298,7 +288,7 @@ def _figures(raw: Any) -> Figures:
     return Figures(
         raw.ap, raw.ap50, raw.ap75, raw.ap_small, raw.ap_medium, raw.ap_large, raw.ar1, raw.ar10,
         raw.ar100, raw.ar_small, raw.ar_medium, raw.ar_large, raw.images, raw.objects, raw.crowds,
-        raw.detections)
+        raw.detections, raw.left_out_truths)
 
 
 def _has_masks(data: Any) -> bool:

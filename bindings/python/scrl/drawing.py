@@ -50,8 +50,9 @@ def draw(pixels: np.ndarray, found: Detections, names: List[str]) -> Any:
         pen.rectangle([x0, y0, max(x1 - 1, x0), max(y1 - 1, y0)], outline=colours[index],
                       width=width)
         label = int(found.labels[index])
-        name = names[label] if label < len(names) and names[label] else str(label)
+        name = names[label] if 0 <= label < len(names) else ""
         score = found.scores[index]
+        name = name or (str(label) if label >= 0 else "no class")
         told = name if np.isnan(score) else f"{name} {score:.2f}"
         text = told.encode("latin-1", "replace").decode("latin-1")
         place = pen.textbbox((x0 + 1, max(y0 - 11, 0)), text)

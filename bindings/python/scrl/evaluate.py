@@ -78,7 +78,7 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
     base_lr learning rate at batch 256, scaled linearly; None: 0.2, for a BYOL model 0.05.
     quirks  "corrected" or "official" (SGD inside LARS, random start); None: the model's.
     size    side of a view in pixels; None: the model's views.size.
-    progress  a bar with rate and time left, on a terminal.
+    progress  rate and time left on stderr: a bar on a terminal, elsewhere a line every ten seconds.
     callback  hears (epoch, epochs, done, total, loss): images through the backbone so far and in
             all (rows through the layer when features were given), the epoch's mean loss. A true
             answer stops with CancelledError.
@@ -104,8 +104,15 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
     raw = _ffi.scrl_linear_report()
 
     def listen(call: Callable[[], int], unit: str) -> None:
-        with bars.evaluation(unit, progress) as show:
-            run(call, options, _ffi.scrl_linear_fn, show, callback, "linear evaluation")
+        def begin(hear: Any) -> int:
+            options.progress = _ffi.scrl_linear_fn(hear)
+            return call()
+
+        with bars.counter("linear", unit, progress) as show:
+            def tell(epoch: int, epochs: int, done: int, total: int, loss: float) -> None:
+                show(done, total, f"epoch {epoch}/{epochs}, loss {loss:.4f}" if epoch else "")
+
+            run(begin, tell, callback, "linear evaluation")
 
     if has_features:
         if model is not None:

@@ -12,11 +12,12 @@ from .interrupts import interrupt_into
 from .model import Model
 
 
-def run(call: Callable[[], int], options: Any, kind: Any, show: Callable[..., None],
+def run(call: Callable[[Callable[..., int]], int], show: Callable[..., None],
         callback: Optional[Callable[..., Any]], what: str) -> None:
-    """Calls the library with options.progress = a listener; what stops it is raised at its end.
+    """Calls the library, call(listener), and raises at its end what stopped it.
 
-    kind  the ctypes callback, whose last argument is the user pointer.
+    show, callback  hear what the listener does, but for its last argument, the user pointer; a true
+                    answer of the callback stops the call.
     """
     failure: List[BaseException] = []
     stops: List[str] = []
@@ -30,9 +31,8 @@ def run(call: Callable[[], int], options: Any, kind: Any, show: Callable[..., No
             failure.append(error)
         return 1 if stops or failure else 0
 
-    options.progress = kind(on_progress)
     with interrupt_into(stops):
-        code = call()
+        code = call(on_progress)
     if failure:
         raise failure[0]
     if "interrupt" in stops and code in (0, CancelledError.status):

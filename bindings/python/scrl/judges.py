@@ -3,7 +3,7 @@
 Each looks at the images once; their names are those of scrl.evaluate. What they share:
 
 model     a Model, or a path that Model.load() reads.
-progress  a bar on a terminal. callback hears (done, total) images; a true answer stops with
+progress  rate and time left on stderr. callback hears (done, total) images; a true answer stops with
           CancelledError.
 seed      of what is drawn. The same seed gives the same report, seconds aside.
 """
@@ -105,8 +105,12 @@ class HealthReport(NamedTuple):
 
 def _listen(call: Callable[[], int], options: Any, what: str, unit: str, progress: bool,
             callback: Callback) -> None:
+    def begin(hear: Any) -> int:
+        options.progress = _ffi.scrl_evaluate_fn(hear)
+        return call()
+
     with bars.counter(what, unit, progress) as show:
-        run(call, options, _ffi.scrl_evaluate_fn, show, callback, what)
+        run(begin, show, callback, what)
 
 
 def _limit(value: Any, what: str, operation: str) -> int:

@@ -4,13 +4,13 @@ A map is (H,W) of whole numbers. Run lengths are COCO's: column-major, zeros fir
 """
 
 import os
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from . import coco
 from .dataset import Dataset
-from .errors import FormatError
+from .errors import DataError, FormatError
 
 
 class Exported(NamedTuple):
@@ -73,6 +73,13 @@ def stems(dataset: Dataset) -> List[str]:
         taken.add(stem)
         result.append(stem)
     return result
+
+
+def refuse_existing(paths: Iterable[str]) -> None:
+    """DataError when one of the files that an export is to write is there already."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise DataError(f"export: {path} exists; choose another folder")
 
 
 def safe_path(folder: str, name: str) -> str:

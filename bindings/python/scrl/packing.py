@@ -236,13 +236,14 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
     source       a folder (walked in the byte order of its paths) or a list of files.
     out          the HDF5 file; an older one is replaced when all is written.
     labels       "folders": the first folder below the root names an image's class; None: no labels.
-    progress     a bar with rate and time left, on a terminal.
+    progress     rate and time left on stderr: a bar on a terminal, elsewhere a line every ten seconds.
     annotations  a COCO file, or a dict of its form (scrl.annotations makes one of other data sets),
                  whose pictures, boxes and masks are packed; paths relative to `source`.
     on_bad       what is done about annotations that cannot be used: "skip" leaves them out (or clips
                  them to the image) and lists them in the report; "refuse" raises DataError.
 
-    Raises StorageError (folder, disk), ArgumentError, StateError when no image could be used.
+    Raises StorageError (folder, disk), ArgumentError, FormatError (annotations that are no COCO),
+    DataError when no image could be used, and for on_bad="refuse".
     """
     if labels not in (None, "folders"):
         raise ArgumentError(f"pack: labels is {labels!r}, expected 'folders' or None")

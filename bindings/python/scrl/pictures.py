@@ -108,7 +108,7 @@ def inline_svg(*arguments: Any, **options: Any) -> Iterator[Tuple[Any, Any, List
     try:
         import matplotlib
     except ImportError:
-        raise Error("report: needs matplotlib: pip install 'scrl[report]'") from None
+        raise Error("report: needs matplotlib: pip install matplotlib h5py") from None
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 

@@ -1,101 +1,76 @@
-"""Progress bars on a terminal's stderr, with rate and time left; silent everywhere else."""
+"""Progress on stderr with rate and time left: a bar on a terminal, elsewhere a line every ten seconds."""
 
-import math
+import sys
+import time
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator
+from typing import Callable, Iterator, Optional
+
+EVERY = 10.0  # seconds between lines
+
+Show = Callable[..., None]  # (done, total, text=""): total 0 when unknown
 
 
-def _bar(unit: str, wanted: bool, *extra: Any) -> Any:
-    """A rich Progress, or None when it is not wanted or nobody watches."""
+@contextmanager
+def counter(what: str, unit: str, wanted: bool, begun: int = 0, each: int = 1) -> Iterator[Show]:
+    """Yields show(done, total, text=""): so much is done, and words about it.
+
+    begun  what was done before: the rate leaves it out.
+    each   units in one of `done`: images in a step.
+    """
     if not wanted:
-        return None
+        yield lambda done, total, text="": None
+        return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn)
 
     console = Console(stderr=True)
     if not (console.is_terminal or console.is_jupyter):
-        return None
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *extra,
-        TextColumn("{task.fields[rate]} " + unit + "/s"), TimeRemainingColumn(), console=console)
-
-
-@contextmanager
-def counter(what: str, unit: str, wanted: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yields show(done, total)."""
-    bar = _bar(unit, wanted)
-    if bar is None:
-        yield lambda done, total: None
+        yield _lines(what, unit, begun, each)
         return
-    with bar:
-        task = bar.add_task(what, total=None, rate="–")
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        def show(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=done, total=total or None,
-                       rate="–" if not speed else f"{speed:,.0f}")
+    with Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}", markup=False),
+            TextColumn("{task.fields[rate]} " + unit + "/s"), TimeRemainingColumn(),
+            console=console) as bar:
+        task = bar.add_task(what, total=None, completed=begun, rate="–", text="")
+
+        def show(done: int, total: int, text: str = "") -> None:
+            bar.update(task, completed=done, total=total or None, text=text,
+                       rate=rate_text(each * (bar.tasks[0].speed or 0)))
 
         yield show
 
 
-def looked(report: Any) -> bool:
-    """Whether a step looked for signs of collapse."""
-    return not math.isnan(report.deviation)
+def _lines(what: str, unit: str, begun: int, each: int) -> Show:
+    """For logs: one line now and then, none for what is quickly done."""
+    start = last = time.monotonic()
+
+    def show(done: int, total: int, text: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < EVERY or done <= begun or done == total:
+            return
+        last = now
+        pace = (now - start) / (done - begun)  # seconds for one
+        words = [f"{what} {done}/{total or '?'}", text,
+                 f"{rate_text(each / max(pace, 1e-9))} {unit}/s",
+                 f"{duration(pace * (total - done))} left" if total else ""]
+        sys.stderr.write("  ".join(word for word in words if word) + "\n")
+        sys.stderr.flush()
+
+    return show
 
 
-@contextmanager
-def training(total: int, done: int, wanted: bool) -> Iterator[Callable[[Any, float], None]]:
-    """Yields show(report, images_per_second) for a run of `total` steps."""
-    from collections import deque
-
-    bar = None
-    if wanted:
-        from rich.progress import TextColumn
-
-        bar = _bar("images", wanted, TextColumn("loss {task.fields[loss]}"),
-                   TextColumn("lr {task.fields[lr]}"), TextColumn("[red]{task.fields[sign]}"))
-    if bar is None:
-        yield lambda report, rate: None
-        return
-    recent: Any = deque(maxlen=20)
-    with bar:
-        task = bar.add_task("training", total=total or None, completed=done, rate="–", loss="–",
-                            lr="–", sign="")
-        sign = ""  # of collapse, by the newest step that looked
-
-        def show(report: Any, rate: float) -> None:
-            nonlocal sign
-            recent.append(rate)
-            if looked(report):
-                sign = f"collapse? {report.collapse.split(':')[0]}" if report.collapse else ""
-            bar.update(
-                task, completed=report.step, loss=f"{report.loss:.4f}", lr=f"{report.lr:.2e}",
-                sign=sign, rate=f"{sum(recent) / len(recent):,.1f}")
-
-        yield show
+def rate_text(rate: float) -> str:
+    """Three digits of a rate; "–" before there is one."""
+    return "–" if rate <= 0 else f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
 
 
-@contextmanager
-def evaluation(unit: str, wanted: bool) -> Iterator[Callable[[int, int, int, int, float], None]]:
-    """Yields show(epoch, epochs, done, total, loss) for a linear evaluation."""
-    bar = None
-    if wanted:
-        from rich.progress import TextColumn
-
-        bar = _bar(unit, wanted, TextColumn("epoch {task.fields[epoch]}"),
-                   TextColumn("loss {task.fields[loss]}"))
-    if bar is None:
-        yield lambda epoch, epochs, done, total, loss: None
-        return
-    with bar:
-        task = bar.add_task("linear", total=None, rate="–", epoch="–", loss="–")
-
-        def show(epoch: int, epochs: int, done: int, total: int, loss: float) -> None:
-            speed = bar.tasks[0].speed
-            bar.update(
-                task, completed=done, total=total, epoch=f"{epoch}/{epochs}",
-                loss=f"{loss:.4f}" if epoch else "–",
-                rate="–" if not speed else f"{speed:,.0f}")
-
-        yield show
+def duration(seconds: Optional[float]) -> str:
+    """ "0:07", "12:30", "3:05:00"; "–" for None."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole // 60 % 60
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"

@@ -112,11 +112,11 @@ def _matches(config: Config, trained: Model, fresh: Model, data: Dataset, wanted
     return [Matched(*each) for each in zip((index for index, _ in chosen), pairs, before, after)]
 
 
-def judged(model: Model, data: Dataset, images: int = 600) -> Judged:
+def judged(model: Model, data: Dataset, images: int = 600, progress: bool = True) -> Judged:
     """The quick judges on at most `images` images; where there are labelled boxes a fifth tests."""
     def asked(judge: Callable[..., Any], **options: Any) -> Any:
         try:
-            return judge(model, data, progress=False, **options)
+            return judge(model, data, progress=progress, **options)
         except (DataError, DivergedError):  # nothing to judge by, or a run gone wrong
             return None
 
@@ -128,11 +128,13 @@ def judged(model: Model, data: Dataset, images: int = 600) -> Judged:
         asked(evaluate.health, rows="views", images=few))
 
 
-def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) -> Dict[str, Any]:
+def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5,
+          progress: bool = True) -> Dict[str, Any]:
     """Writes the page about a run folder to `out`; returns its main numbers.
 
     dataset  a Dataset or a path; None: the one that the checkpoint names (h5py reads it).
     images   how many pictures are shown.
+    progress what is done, rate and time left, on stderr.
     Raises StorageError, FormatError, DataError; needs matplotlib.
     """
     folder = os.fsdecode(run)
@@ -142,15 +144,16 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5) ->
     if any("rpn_objectness" in line for line in metrics):  # a detector's run
         from . import detection_report
 
-        return detection_report.write(folder, out, metrics, _open_dataset, dataset, images)
+        return detection_report.write(folder, out, metrics, _open_dataset, dataset, images,
+                                      progress)
     data = _open_dataset(folder, dataset)
     with Model.load(folder) as trained:
         config = trained.config
         chosen = list(range(min(images + 1, len(data))))
         columns, cells = feature_pictures(config, trained, data, chosen)
-        after = judged(trained, data)
+        after = judged(trained, data, progress=progress)
         with Model(config) as fresh:
-            before = judged(fresh, data)
+            before = judged(fresh, data, progress=progress)
             matches = _matches(config, trained, fresh, data, min(images, 3))
         facts = Facts(
             folder, config, metrics, len(data), _sample_views(data, config, images + images % 2),

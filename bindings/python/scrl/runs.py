@@ -8,12 +8,14 @@ from .interrupts import interrupt_into
 
 
 def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[Any], Any],
-        done: int, total: int, batch: int, callback: Optional[Callable[[Any], Any]],
-        progress: bool, steps: Optional[int], go_on: str) -> Optional[Any]:
+        words: Callable[[Any], str], done: int, total: int, batch: int,
+        callback: Optional[Callable[[Any], Any]], progress: bool, steps: Optional[int],
+        go_on: str) -> Optional[Any]:
     """Runs to the end of the schedule, or at most `steps` steps.
 
     start  calls the library with (steps, listener) and answers its status.
     read   makes a report of what the listener hears.
+    words  what the progress line says of a report, beside steps, rate and time left.
     go_on  how to resume, for the text of KeyboardInterrupt.
     Returns the last step's report, None when there was nothing to do.
     """
@@ -25,12 +27,12 @@ def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[
     if steps is not None:
         total = min(done + steps, total) if total else done + steps
 
-    with bars.training(total, done, progress) as show:
+    with bars.counter("training", "images", progress, done, batch) as show:
         def on_step(raw: Any, _user: Any) -> int:
             try:
                 report = read(raw.contents)
                 last[:] = [report]
-                show(report, batch / max(report.seconds, 1e-9))
+                show(report.step, total, words(report))
                 if callback is not None and callback(report):
                     stops.append("callback")
             except BaseException as error:

@@ -1,6 +1,7 @@
 """Trainer: pretraining, step by step or as a run that can be stopped and resumed exactly."""
 
 import json
+import math
 from ctypes import byref, c_uint64
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
@@ -11,6 +12,7 @@ from ._ffi import PathLike, lib
 from .config import Config, as_config
 from .dataset import Dataset
 from .errors import ShapeError
+from .evaluating import numbers
 
 
 class StepReport(NamedTuple):
@@ -44,6 +46,19 @@ def _report(raw: Any) -> StepReport:
         raw.steps_skipped, raw.probe_loss, raw.accuracy, raw.deviation, raw.effective_rank,
         raw.positive_similarity, raw.negative_similarity,
         None if raw.collapse is None else raw.collapse.decode())
+
+
+class _Words:
+    """What a progress line says of steps; remembers the newest look for signs of collapse."""
+
+    def __init__(self) -> None:
+        self.sign = ""
+
+    def __call__(self, report: StepReport) -> str:
+        if not math.isnan(report.deviation):  # it looked
+            self.sign = f"  collapse? {report.collapse.split(':')[0]}" if report.collapse else ""
+        accuracy = "" if math.isnan(report.accuracy) else f"  accuracy {report.accuracy:.3f}"
+        return f"loss {report.loss:.4f}  lr {report.lr:.3g}{accuracy}{self.sign}"
 
 
 class Trainer(_ffi.Handle):
@@ -130,10 +145,7 @@ class Trainer(_ffi.Handle):
                 f"step_on: {len(boxes1)} boxes in view 1 and {len(boxes2)} in view 2")
         classes = None
         if labels is not None:
-            classes = np.ascontiguousarray(labels, np.int32)
-            if classes.shape != keep1.shape[:1]:
-                raise ShapeError(
-                    f"step_on: labels have shape {classes.shape}, expected ({keep1.shape[0]},)")
+            classes = numbers(labels, keep1.shape[0], "step_on: labels", -1)
         raw = _ffi.scrl_step_report()
         _ffi.check(lib.scrl_trainer_step_on(
             self._handle, byref(first), byref(second), _ffi.float_pointer(boxes1),
@@ -147,7 +159,8 @@ class Trainer(_ffi.Handle):
 
         callback  hears of every step; a true answer stops the run after it (saved, no exception). An
                   exception in it stops the run too and is raised when all is saved.
-        progress  a bar with loss, rate, images/s and time left, on a terminal.
+        progress  loss, rate, images/s and time left on stderr: a bar on a terminal, elsewhere a line
+                  every ten seconds.
         Returns the last step's report, None when there was nothing to do.
         Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
         DivergedError; StorageError.
@@ -156,7 +169,8 @@ class Trainer(_ffi.Handle):
         return runs.fit(
             lambda most, hear: lib.scrl_trainer_run(
                 self._handle, most, _ffi.scrl_step_fn(hear), None),
-            _report, done, total, self._batch, callback, progress, steps, "Trainer.resume()")
+            _report, _Words(), done, total, self._batch, callback, progress, steps,
+            "Trainer.resume()")
 
     def cancel(self) -> None:
         """Asks a running fit() to stop after its step; any thread, at any time."""

@@ -232,15 +232,19 @@ def to_voc(dataset: Dataset, folder: PathLike, split: str = "trainval") -> label
     """Writes a dataset as a Pascal VOC folder: JPEG streams as they are, one XML file each, the list
     ImageSets/Main/<split>.txt, and SegmentationObject pictures where there are masks.
 
-    VOC has no crowd regions and no boxes without a class: they are left out, and told.
+    VOC has no crowd regions and no boxes without a class: they are left out, and told. Several splits
+    may go into one folder; a file that is there already is not replaced but a DataError.
     """
     from PIL import Image
 
     base = os.fsdecode(folder)
     left_out: List[Tuple[str, str]] = []
+    names, classes, boxes_written, segmented = label_maps.stems(dataset), dataset.classes, 0, []
+    label_maps.refuse_existing([
+        os.path.join(base, "ImageSets", "Main", split + ".txt"),
+        *(os.path.join(base, "Annotations", stem + ".xml") for stem in names)])
     for name in ("Annotations", "JPEGImages", os.path.join("ImageSets", "Main")):
         os.makedirs(os.path.join(base, name), exist_ok=True)
-    names, classes, boxes_written, segmented = label_maps.stems(dataset), dataset.classes, 0, []
     for index, stem in enumerate(names):
         height, width = dataset.size(index)
         corners, labels = dataset.boxes(index), dataset.box_labels(index)

@@ -10,7 +10,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
-from . import coco, detect, export, judge, judges, look, make, measure, train
+from . import coco, detect, export, judges, linear, look, make, measure, train
 from .output import Failure, flush_notes
 
 app = typer.Typer(
@@ -44,7 +44,7 @@ bench.command("views")(measure.views)
 bench.command("features")(measure.features)
 bench.command("kernels")(measure.kernels)
 app.add_typer(bench, name="bench")
-evaluations.command("linear")(judge.linear)
+evaluations.command("linear")(linear.linear)
 evaluations.command("knn")(judges.knn)
 evaluations.command("regions")(judges.regions)
 evaluations.command("retrieval")(judges.retrieval)

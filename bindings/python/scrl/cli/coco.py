@@ -4,7 +4,7 @@ from typing import Optional
 
 import typer
 
-from .output import Failure, collect_notes, emit, say, table
+from .output import Failure, collect_notes, emit, say, table, whole_file
 
 MEANINGS = {
     "AP": "precision, mean over overlaps 0.50 … 0.95", "AP50": "at overlap 0.50",
@@ -61,7 +61,7 @@ def coco(
     collect_notes()
     found = evaluate(truth, detections, kind, curves=curves is not None, leave_out=leave_out)
     if curves is not None:
-        with open(curves, "wb") as file:
+        with whole_file(curves) as part, open(part, "wb") as file:
             np.savez_compressed(
                 file, precision=found.precision, thresholds=found.thresholds,
                 recalls=found.recalls, ids=np.array([each.id for each in found.per_class]))

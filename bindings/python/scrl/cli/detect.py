@@ -9,35 +9,9 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import typer
 
-from .output import Failure, collect_notes, emit, say, table
+from .fitting import fit
+from .output import Failure, collect_notes, emit, say, table, whole_file
 from .train import settings
-
-
-def _listener(json_lines: bool, batch: int) -> Any:
-    """Hears of steps: JSON lines, or on no terminal a line every ten seconds with the time left."""
-    import sys
-
-    start = last = time.monotonic()
-    first: List[int] = []
-
-    def hear(report: Any) -> None:
-        nonlocal last
-        if json_lines:
-            emit(event="step", **report._asdict())
-            return
-        first[:] = first or [report.step - 1]
-        now = time.monotonic()
-        if sys.stderr.isatty() or now - last < 10:
-            return
-        last = now
-        pace = (now - start) / (report.step - first[0])
-        say(f"step {report.step}/{report.total_steps}  loss {report.loss:.4f} "
-            f"(proposals {report.rpn_objectness + report.rpn_box:.3f}, classes "
-            f"{report.classification:.3f}, boxes {report.box:.3f}, masks {report.mask:.3f})  "
-            f"lr {report.lr:.3g}  {batch / pace:.1f} images/s  "
-            f"{pace * (report.total_steps - report.step) / 60:.1f} minutes left")
-
-    return hear
 
 
 def train(
@@ -47,14 +21,15 @@ def train(
     weights: Optional[str] = typer.Option(
         None, "--weights", help="What to start from: a run folder or checkpoint of `scrl pretrain` "
         "or of a detector, or a .pth file. Without it: fresh weights."),
-    preset: str = typer.Option(
-        "detect-small", "--preset", help="Where options start: detect-small or detect-1x."),
+    preset: Optional[str] = typer.Option(
+        None, "--preset", help="Where options start: detect-small, which is what it takes, or "
+        "detect-1x."),
     set_: Optional[List[str]] = typer.Option(
         None, "--set", help="KEY=VALUE, as often as wanted (`scrl config detect` lists keys)."),
     steps: Optional[int] = typer.Option(
         None, "--steps", help="Steps of the whole schedule (sets detect.steps).", min=1),
     resume: bool = typer.Option(
-        False, "--resume", help="Go on with the run in --out, exactly, whatever the options."),
+        False, "--resume", help="Go on with the run in --out, exactly."),
     json_lines: bool = typer.Option(
         False, "--json", help="One JSON object a step, and one at the end."),
 ) -> None:
@@ -78,9 +53,13 @@ def train(
     `scrl detect train --out det/ --resume`
     """
     from .. import Detector
+    from ..detector import PRESET
 
     collect_notes()
     if resume:
+        if weights or preset or set_ or steps is not None:
+            raise Failure("--resume goes on with the run's own options: leave out --weights, --preset, "
+                          "--set and --steps", 2)
         detector = Detector.resume(out, data)
     elif data is None:
         raise Failure("--data is missing: a dataset with boxes, or --resume for one that is told", 2)
@@ -88,7 +67,7 @@ def train(
         values: Dict[str, Any] = dict(settings(set_))
         if steps is not None:
             values["detect.steps"] = steps
-        detector = Detector(_with_preset(preset, values, weights), data, out, weights)
+        detector = Detector(_with_preset(preset or PRESET, values, weights), data, out, weights)
     with detector:
         _fit(detector, out, json_lines)
 
@@ -106,26 +85,17 @@ def _with_preset(preset: str, values: Dict[str, Any], weights: Optional[str]) ->
 
 
 def _fit(detector: Any, out: str, json_lines: bool) -> None:
-    batch = int(detector.config["detect.batch"])
-    begun, start = detector.progress()[0], time.perf_counter()
-    try:
-        last = detector.fit(_listener(json_lines, batch), progress=not json_lines)
-    except KeyboardInterrupt:
-        done, total = detector.progress()
-        raise Failure(
-            f"stopped after step {done} of {total}; all is saved, go on with "
-            f"`scrl detect train --out {out} --resume`", 130) from None
-    seconds = max(time.perf_counter() - start, 1e-9)
-    done, total = detector.progress()
-    rate = (done - begun) * batch / seconds
+    done = fit(detector, int(detector.config["detect.batch"]),
+               f"scrl detect train --out {out} --resume", json_lines)
     if json_lines:
-        emit(event="end", step=done, total_steps=total, seconds=seconds, out=out,
-             loss=None if last is None else last.loss, images_per_second=rate)
-    elif last is None:
-        say(f"nothing to do: step {done} of {total}")
+        emit(event="end", step=done.step, total_steps=done.total_steps, seconds=done.seconds,
+             out=out, loss=done.last and done.last.loss,
+             images_per_second=done.images_per_second)
+    elif done.last is None:
+        say(f"nothing to do: step {done.step} of {done.total_steps}")
     else:
-        say(f"step {done} of {total}, loss {last.loss:.4f}, {rate:.1f} images/s; "
-            f"{os.path.join(out, 'checkpoint.h5')}")
+        say(f"step {done.step} of {done.total_steps}, loss {done.last.loss:.4f}, "
+            f"{done.images_per_second:.1f} images/s; {os.path.join(out, 'checkpoint.h5')}")
 
 
 Listed = Tuple[int, str, Any]  # image id, name, pixels
@@ -182,7 +152,8 @@ def predict(
         None, "--pictures", help="Folder for pictures with boxes and masks drawn on them."),
     threshold: float = typer.Option(
         0.5, "--threshold", help="Lowest score that is drawn and counted.", min=0, max=1),
-    json_lines: bool = typer.Option(False, "--json", help="One JSON object a picture."),
+    json_lines: bool = typer.Option(
+        False, "--json", help="One JSON object a picture; event left_out: it could not be read."),
 ) -> None:
     """Finds things in pictures: class, score, box and mask of each.
 
@@ -204,7 +175,8 @@ def predict(
     if pictures:
         os.makedirs(pictures, exist_ok=True)
     results: List[Dict[str, Any]] = []
-    start, seen, kept, unreadable = time.perf_counter(), 0, 0, []
+    start, seen, kept = time.perf_counter(), 0, 0
+    unreadable: List[Tuple[str, str]] = []
     with Detector.load(checkpoint) as detector:
         names, ids = detector.classes, detector.category_ids
         total, listed = _pictures(images or [], data)
@@ -212,7 +184,9 @@ def predict(
             for number, (image_id, name, pixels) in enumerate(listed, 1):
                 show(number, total)
                 if isinstance(pixels, Exception):
-                    unreadable.append(f"{name}: {pixels}")
+                    unreadable.append((name, str(pixels)))
+                    if json_lines:
+                        emit(event="left_out", file_name=name, reason=str(pixels))
                     continue
                 found = detector.predict(pixels)
                 seen += 1
@@ -229,19 +203,21 @@ def predict(
                 if pictures:
                     stem = f"{image_id:06d}-{Path(name).stem}.jpg"
                     draw(pixels, sure, names).save(os.path.join(pictures, stem), quality=92)
+    if not seen:
+        why = f"; first: {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
+        raise Failure(f"none of {len(unreadable)} pictures could be read{why}")
     if out is not None:
-        part = out + ".part"
-        Path(part).write_text(json.dumps(results), "utf-8")
-        os.replace(part, out)
+        with whole_file(out, *(images or []), *([data] if data else [])) as part:
+            Path(part).write_text(json.dumps(results), "utf-8")
     if not json_lines:
         rate = seen / max(time.perf_counter() - start, 1e-9)
         say(f"{seen} pictures, {len(results)} detections, {kept} of score {threshold:g} and more, "
             f"{rate:.1f} images/s" + (f"; {out}" if out else "")
             + (f"; {pictures}" if pictures else ""))
-        for line in unreadable[:20]:
-            say(f"left out: {line}")
-    if not seen:
-        raise Failure("none of the pictures could be read")
+        for name, why in unreadable[:20]:
+            say(f"left out: {name}: {why}")
+        if len(unreadable) > 20:
+            say(f"left out: and {len(unreadable) - 20} more (all of them with --json)")
 
 
 def evaluate(
@@ -281,4 +257,6 @@ def evaluate(
     rows = [[field, *(shown(getattr(report[kind], field)) for kind in kinds)]
             for field in fields if isinstance(getattr(report[kinds[0]], field), float)]
     table("", ["COCO", *kinds], rows)
-    say(f"{seconds:.1f} seconds")
+    left_out = report[kinds[0]].left_out
+    say(f"{seconds:.1f} seconds" + (f"; {left_out} images could not be read and are left out"
+                                    if left_out else ""))

@@ -1,11 +1,11 @@
 """`scrl eval knn`, `regions`, `retrieval`, `correspondence` and `health`."""
 
 import math
-from typing import Any, Callable, List, Optional
+from typing import Any, List, Optional
 
 import typer
 
-from .output import collect_notes, emit, say, table
+from .output import collect_notes, emit, table
 
 CHECKPOINT = typer.Option(..., "--checkpoint", help="Checkpoint file or run folder.")
 DATA = typer.Option(..., "--data", help="Dataset file of `scrl pack`; no labels needed.")
@@ -18,27 +18,6 @@ LONGEST = typer.Option(1333, "--longest", help="Pixels of its longer side at mos
 PAIR_SIZE = typer.Option(
     None, "--size", help="Side of a view in pixels; the checkpoint's views.size.", min=16)
 PAIR_IMAGES = typer.Option(500, "--images", help="At most so many, drawn by the seed.", min=1)
-
-
-def listener(json_lines: bool) -> Callable[[int, int], None]:
-    """Hears of images: on no terminal a line every ten seconds with the time left."""
-    import sys
-    import time
-
-    start = last = time.monotonic()
-    quiet = json_lines or sys.stderr.isatty()
-
-    def hear(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if quiet or now - last < 10 or not done:
-            return
-        last = now
-        rate = done / (now - start)
-        say(f"{done}/{total} images  {rate:.1f} images/s  {(total - done) / rate / 60:.1f} "
-            "minutes left")
-
-    return hear
 
 
 def _share(value: float) -> str:
@@ -86,8 +65,7 @@ def knn(
     collect_notes()
     report = evaluate(
         checkpoint, train, test, neighbours=neighbours, temperature=temperature, size=size,
-        train_images=train_images, test_images=test_images, seed=seed, progress=not json_lines,
-        callback=listener(json_lines))
+        train_images=train_images, test_images=test_images, seed=seed, progress=not json_lines)
     rows = [
         ["test accuracy", _share(report.accuracy)],
         ["among five", _share(report.top5)], ["chance", _share(report.chance)],
@@ -137,8 +115,7 @@ def regions(
     report = evaluate(
         checkpoint, train, test, neighbours=neighbours, epochs=epochs, batch=batch,
         base_lr=base_lr, stage=stage, size=size, longest=longest, train_images=train_images,
-        test_images=test_images, seed=seed, progress=not json_lines,
-        callback=listener(json_lines))
+        test_images=test_images, seed=seed, progress=not json_lines)
     rows = [
         ["linear layer", f"{_share(report.linear)}, among five {_share(report.linear_top5)}"],
         [f"k-NN, k = {report.neighbours}",
@@ -181,7 +158,7 @@ def retrieval(
     collect_notes()
     report = evaluate(
         checkpoint, data, stage=stage, size=size, longest=longest, images=images, seed=seed,
-        progress=not json_lines, callback=listener(json_lines))
+        progress=not json_lines)
     rows = [
         ["precision at 1", _share(report.precision1)],
         ["precision at 5", _share(report.precision5)],
@@ -221,7 +198,7 @@ def correspondence(
     collect_notes()
     report = evaluate(
         checkpoint, data, stage=stage, size=size, grid=grid, distort=distort, images=images,
-        seed=seed, progress=not json_lines, callback=listener(json_lines))
+        seed=seed, progress=not json_lines)
     rows = [
         ["mean error, pixels", f"{report.mean_error:.1f}"],
         ["median error, pixels", f"{report.median_error:.1f}"],
@@ -262,7 +239,7 @@ def health(
     collect_notes()
     report = evaluate(
         checkpoint, data, rows=rows, stage=stage, size=size, images=images, seed=seed,
-        progress=not json_lines, callback=listener(json_lines))
+        progress=not json_lines)
 
     def number(value: float) -> str:
         return "–" if math.isnan(value) else f"{value:.3f}"

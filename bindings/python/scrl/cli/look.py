@@ -138,7 +138,7 @@ def report(
 
     collect_notes()
     target = out or os.path.join(run, "report.html")
-    facts = write(run, target, dataset=data, images=images)
+    facts = write(run, target, dataset=data, images=images, progress=not json_lines)
     if json_lines:
         emit(out=target, **facts)
     else:
@@ -152,6 +152,9 @@ def config(
 ) -> None:
     """Lists every option: range, value in the preset, meaning.
 
+    Without `--preset`, values are those that `scrl pretrain` starts from; of keys that begin with
+    detect those of detect-small, from which `scrl detect train` starts.
+
     Examples:
 
     `scrl config`
@@ -160,6 +163,10 @@ def config(
     """
     from .. import Config, presets
 
+    from ..detector import PRESET
+
+    if preset is None and key is not None and key.startswith("detect"):
+        preset = PRESET
     with Config(preset) as values:
         found = [(each, values[each.name]) for each in values.describe().values()
                  if key is None or key in each.name]

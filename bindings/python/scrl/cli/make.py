@@ -62,13 +62,13 @@ def pack(
     folder: str = typer.Argument(..., help="Folder of pictures, walked with its subfolders."),
     out: str = typer.Option(..., "--out", help="Dataset file to write (HDF5)."),
     labels: Optional[str] = typer.Option(
-        None, "--labels", help="folders: the first folder below DIR names a picture's class."),
+        None, "--labels", help="folders: the first folder below FOLDER names a picture's class."),
     annotations: Optional[str] = typer.Option(
         None, "--annotations", help="COCO file: packs its pictures with boxes and masks."),
     voc: bool = typer.Option(
-        False, "--voc", help="DIR is a Pascal VOC folder: packs its pictures with boxes and masks."),
+        False, "--voc", help="FOLDER is a Pascal VOC folder: packs its pictures with boxes and masks."),
     cityscapes: bool = typer.Option(
-        False, "--cityscapes", help="DIR is a Cityscapes folder: the same."),
+        False, "--cityscapes", help="FOLDER is a Cityscapes folder: the same."),
     split: Optional[str] = typer.Option(
         None, "--split", help="Part of a VOC or Cityscapes folder, such as train or val."),
     on_bad: str = typer.Option(

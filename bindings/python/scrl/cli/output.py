@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from typing import Any, List
+from contextlib import contextmanager
+from typing import Any, Iterator, List
 
 import numpy as np
 
@@ -40,6 +41,25 @@ def emit(**fields: Any) -> None:
     text = json.dumps(finite(fields), default=_plain, ensure_ascii=True)
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def whole_file(path: str, *inputs: str) -> Iterator[str]:
+    """Yields a name to write to, which becomes `path` when all went well and is removed when not.
+
+    inputs  files that are read meanwhile: `path` must be none of them.
+    """
+    for each in inputs:
+        if os.path.exists(path) and os.path.exists(each) and os.path.samefile(path, each):
+            raise Failure(f"{path} is read from: expected another name to write to", 2)
+    part = path + ".part"
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        if os.path.exists(part):
+            os.remove(part)
+        raise
 
 
 def say(text: str) -> None:

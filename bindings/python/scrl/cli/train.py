@@ -1,13 +1,15 @@
 """`scrl pretrain`, `scrl resume`, `scrl features`."""
 
-import math
 import os
 import time
-from typing import Any, Dict, List, Optional
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+import numpy as np
 import typer
 
-from .output import Failure, collect_notes, emit, say
+from .fitting import fit
+from .output import Failure, collect_notes, emit, say, whole_file
 
 
 def settings(pairs: Optional[List[str]]) -> Dict[str, str]:
@@ -21,65 +23,27 @@ def settings(pairs: Optional[List[str]]) -> Dict[str, str]:
     return values
 
 
-def _listener(json_lines: bool, batch: int) -> Any:
-    """Hears of steps: JSON lines, or on no terminal a line every ten seconds."""
-    import sys
-
-    from ..progress import looked
-
-    last = [time.monotonic()]
-    sign: Optional[str] = None  # of collapse, by the newest step that looked
-
-    def hear(report: Any) -> None:
-        nonlocal sign
-        if looked(report):
-            sign = report.collapse
-        if json_lines:
-            emit(event="step", **report._asdict())
-        elif not sys.stderr.isatty() and time.monotonic() - last[0] > 10:
-            last[0] = time.monotonic()
-            say(f"step {report.step}/{report.total_steps or '?'}  loss {report.loss:.4f}  "
-                f"lr {report.lr:.3g}  {_accuracy(report)}"
-                f"{batch / max(report.seconds, 1e-9):.1f} images/s"
-                + (f"  sign of collapse: {sign}" if sign else ""))
-
-    return hear
-
-
-def _accuracy(report: Any) -> str:
-    """The probe's or classifier's accuracy on a step's views; nothing without labels."""
-    return "" if math.isnan(report.accuracy) else f"accuracy {report.accuracy:.3f}  "
-
-
 def _fit(trainer: Any, out: str, steps: Optional[int], json_lines: bool) -> None:
     """Runs a trainer to its end, tells how it went and how to go on."""
     batch = int(trainer.config["train.batch"])
-    begun, start = trainer.progress()[0], time.perf_counter()
-    try:
-        last = trainer.fit(_listener(json_lines, batch), progress=not json_lines, steps=steps)
-    except KeyboardInterrupt:
-        done, total = trainer.progress()
-        raise Failure(
-            f"stopped after step {done} of {total or '?'}; all is saved, go on with "
-            f"`scrl resume {out}`", 130) from None
-    seconds = time.perf_counter() - start
-    done, total = trainer.progress()
+    done = fit(trainer, batch, f"scrl resume {out}", json_lines, steps)
     checkpoint = os.path.join(out, "checkpoint.h5")
     if os.path.isdir(out) and not os.path.exists(checkpoint):
         trainer.save(checkpoint)
     if json_lines:
-        emit(event="end", step=done, total_steps=total, seconds=seconds,
-             loss=None if last is None else last.loss, out=out,
-             images_per_second=(done - begun) * batch / max(seconds, 1e-9),
-             steps_skipped=0 if last is None else last.steps_skipped)
-    elif last is None:
-        say(f"nothing to do: step {done} of {total}")
+        emit(event="end", step=done.step, total_steps=done.total_steps, seconds=done.seconds,
+             loss=done.last and done.last.loss, out=out,
+             images_per_second=done.images_per_second,
+             steps_skipped=0 if done.last is None else done.last.steps_skipped)
+    elif done.last is None:
+        say(f"nothing to do: step {done.step} of {done.total_steps}")
     else:
-        say(f"step {done}{f' of {total}' if total else ''}, loss {last.loss:.4f}, "
-            f"{(done - begun) * batch / max(seconds, 1e-9):.1f} images/s; {checkpoint}")
-        if last.steps_skipped:
-            say(f"{last.steps_skipped} steps learnt nothing: no image of their batch gave a box "
-                "or had a label")
+        of = f" of {done.total_steps}" if done.total_steps else ""
+        say(f"step {done.step}{of}, loss {done.last.loss:.4f}, "
+            f"{done.images_per_second:.1f} images/s; {checkpoint}")
+        if done.last.steps_skipped:
+            say(f"{done.last.steps_skipped} steps learnt nothing: no image of their batch gave a "
+                "box or had a label")
 
 
 def pretrain(
@@ -161,8 +125,6 @@ def features(
 
     `scrl features --checkpoint run/ --data d.h5 --out maps.h5 --stage layer3`
     """
-    import numpy as np
-
     from .. import Dataset, Model, prepare, progress as bars
 
     if not out.endswith((".npy", ".h5")):
@@ -179,44 +141,34 @@ def features(
             return model.embed(images) if stage is None else model.features(images, stage)
 
         count = len(dataset)
-        if out.endswith(".npy"):
-            shape = rows(0, 1).shape[1:]
-            part = out + ".part"
-            store = np.lib.format.open_memmap(
-                part, mode="w+", dtype=np.float32, shape=(count, *shape))
-            close = store.flush
-        else:
-            h5py = _h5py()
-            shape = rows(0, 1).shape[1:]
-            part = out + ".part"
-            file = h5py.File(part, "w")
-            store = file.create_dataset("features", (count, *shape), np.float32)
-            if dataset.labels is not None:
-                file["labels"] = dataset.labels
-            close = file.close
-        try:
+        shape = (count, *rows(0, 1).shape[1:])
+        with whole_file(out, data, checkpoint) as part, _store(part, out, shape, dataset) as store:
             with bars.counter("features", "images", not json_lines) as show:
                 for first in range(0, count, batch):
                     last = min(first + batch, count)
                     store[first:last] = rows(first, last)
                     show(last, count)
-            close()
-            os.replace(part, out)
-        except BaseException:
-            if os.path.exists(part):
-                os.remove(part)
-            raise
     seconds = time.perf_counter() - start
     if json_lines:
-        emit(images=count, shape=[count, *shape], out=out, seconds=seconds,
+        emit(images=count, shape=list(shape), out=out, seconds=seconds,
              images_per_second=count / seconds)
     else:
-        say(f"{(count, *shape)} float32 in {out}, {count / seconds:.1f} images/s")
+        say(f"{shape} float32 in {out}, {count / seconds:.1f} images/s")
 
 
-def _h5py() -> Any:
+@contextmanager
+def _store(part: str, out: str, shape: Tuple[int, ...], dataset: Any) -> Iterator[Any]:
+    """An array of float32 to fill, kept in a file of the form that `out` names."""
+    if out.endswith(".npy"):
+        store = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+        yield store
+        store.flush()
+        return
     try:
         import h5py
     except ImportError:
-        raise Failure("writing .h5 needs h5py: pip install 'scrl[hdf5]', or use .npy") from None
-    return h5py
+        raise Failure("writing .h5 needs h5py: pip install h5py, or use .npy") from None
+    with h5py.File(part, "w") as file:
+        if dataset.labels is not None:
+            file["labels"] = dataset.labels
+        yield file.create_dataset("features", shape, np.float32)

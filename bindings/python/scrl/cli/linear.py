@@ -1,31 +1,10 @@
 """`scrl eval linear`."""
 
-from typing import Any, Optional
+from typing import Optional
 
 import typer
 
-from .output import Failure, collect_notes, emit, say, table
-
-
-def _listener(json_lines: bool) -> Any:
-    """Hears of the work: on no terminal a line every ten seconds with the time left."""
-    import sys
-    import time
-
-    start = last = time.monotonic()
-    quiet = json_lines or sys.stderr.isatty()
-
-    def hear(epoch: int, epochs: int, done: int, total: int, loss: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if quiet or now - last < 10 or not done:
-            return
-        last = now
-        left = (now - start) * (total - done) / done
-        say(f"epoch {epoch}/{epochs}  {done}/{total} images  loss {loss:.4f}  "
-            f"{done / (now - start):.1f} images/s  {left / 60:.1f} minutes left")
-
-    return hear
+from .output import Failure, collect_notes, emit, table
 
 
 def linear(
@@ -76,7 +55,7 @@ def linear(
     report = evaluate(
         checkpoint, train, test, crops=crops, epochs=epochs, warmup_epochs=warmup, batch=batch,
         base_lr=base_lr, standardise=not raw, quirks=quirks, size=size, seed=seed,
-        progress=not json_lines, callback=_listener(json_lines))
+        progress=not json_lines)
     if json_lines:
         emit(**report._asdict())
         return
