@@ -5,6 +5,7 @@ import json
 import math
 import re
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -53,7 +54,8 @@ def run(stages, out, expected=None, minutes=None, chosen=None):
     cache = Cache(out, flow.keys_of(stages))
     teller = runner.Teller(Silent())
     made = runner.Runner(stages, chosen or stages, cache, expected or {}, {"machine": "m"}, teller)
-    return made.run(minutes), made, cache, teller.stream.getvalue()
+    deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    return made.run(deadline), made, cache, teller.stream.getvalue()
 
 
 def stage(name, calls, needs=(), result=None, inputs=None, fails=False, work=1.0):
@@ -310,21 +312,29 @@ def test_the_experiment_in_seconds(tmp_path, monkeypatch):
     assert cli.main([*out, "--only", "linear.scrl.0,linear.byol.0,regions.scrl.0"]) == 0
     text = (tmp_path / "x/EXPERIMENTS.md").read_text()
     assert "**Not complete**" in text and "one seed: no interval" in text
-    assert re.search(r"\| BYOL \| [\d.]+ \| – \| – \|", text) and "not measured" in text
+    assert re.search(r"\| BYOL \| 1 \| [\d.]+ \| – \| – \|", text) and "not measured" in text
     records = sorted(path.name.split("-")[0] for path in (tmp_path / "x/results").iterdir())
     assert "linear.scrl.0" in records and not any(".1" in name for name in records)
     result = json.loads((tmp_path / "x/results.json").read_text())
     told = result["values"]["linear.accuracy"]["scrl"]["0"]
-    assert f"| SCRL | {100 * told:.1f} |" in text
+    assert f"| SCRL | 1 | {100 * told:.1f} |" in text
     monkeypatch.setattr(cli, "ROOT", tmp_path / "checkout")
     assert cli.main([*out, "--document", "--only", "pictures"]) == 0
     assert not (tmp_path / "checkout").exists()
     assert cli.main([*out, "--document"]) == 0
     text = (tmp_path / "checkout/EXPERIMENTS.md").read_text()
     assert "Not complete" not in text and str(tmp_path) not in text and "| – |" not in text
-    assert "not measured" not in text and "seeds: 2" in text and "signs of collapse" in text
+    assert "not measured" not in text and "| SCRL | 2 |" in text and "signs of collapse" in text
     for target in re.findall(r"\]\(([^)]*)\)", text):
         assert (tmp_path / "checkout" / target).stat().st_size > 1000
+    shorter = plan.Variant("half as long", {"pretraining.images": "8"})
+    for module in (cli, document):
+        monkeypatch.setattr(module, "VARIANTS", (shorter,))
+    assert "What it depends on" not in text
+    assert cli.main([*out, "--document", "--variants", "--only", "linear,regions"]) == 0
+    text = (tmp_path / "checkout/EXPERIMENTS.md").read_text()
+    assert re.search(r"\| half as long \| 2 \| [\d.]+ \([+−][\d.]+ ± [\d.]+\) \| –", text)
+    assert "- half as long: `--set pretraining.images=8`" in text
     for name in ("other", "full, with x"):  # the checkout's document is of the full settings
         monkeypatch.setattr(cli, "settings_of", lambda _: plan.replace(tiny(), name=name))
         (tmp_path / "checkout/EXPERIMENTS.md").write_text("kept")

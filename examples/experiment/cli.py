@@ -3,16 +3,17 @@
 import argparse
 import fcntl
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional
 
 import scrl
 
 from . import document, flow, machine, runner
-from .cache import Cache
-from .settings import FULL, REDUCED, Settings, changed
-from .stages import check, stages as stages_of
+from .flow import Stage
+from .settings import FULL, REDUCED, VARIANTS, Settings, changed, varied
+from .stages import Plan, check, plan_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EPILOG = """examples:
@@ -20,6 +21,7 @@ EPILOG = """examples:
   python examples/experiment                everything; the same command goes on
   python examples/experiment --minutes 15   for so long
   python examples/experiment --only 0       the first seed of all
+  python examples/experiment --variants     and what the difference depends on
   python examples/experiment --reduced      all of it, small
   python examples/experiment --set pretraining.common.views.size=96 --plan
 """
@@ -40,6 +42,8 @@ def options(arguments: Optional[List[str]]) -> argparse.Namespace:
                              "'linear', 'scrl', '0', 'regions.byol.1', separated by commas")
     parser.add_argument("--minutes", type=float,
                         help="stops after this time; what was done is kept")
+    parser.add_argument("--variants", action="store_true",
+                        help="then SCRL and BYOL once more in each of settings.py's variants")
     parser.add_argument("--plan", action="store_true",
                         help="only says what is done and what is left")
     parser.add_argument("--report", action="store_true", help="only writes the document")
@@ -89,23 +93,27 @@ def alone(out: Path) -> Iterator[None]:
 
 def work(asked: argparse.Namespace) -> int:
     settings = settings_of(asked)
-    stages = stages_of(settings)
-    check(settings)
-    chosen = flow.choose(stages, asked.only.split(","))
-    cache = Cache(asked.out, flow.keys_of(stages))
+    base = plan_of(settings, asked.out)
+    variants = [plan_of(varied(settings, each), asked.out)
+                for each in VARIANTS if settings.name == FULL.name]
+    to_do = [base, *(variants if asked.variants else [])]
+    for plan in to_do:
+        check(plan.settings)
     if asked.plan:
-        print(runner.plan(chosen, cache, settings.expected))
+        for plan in to_do:
+            print(f"settings: {plan.settings.name}")
+            print(runner.plan(_chosen(asked, plan), plan.cache, settings.expected))
         return 0
     with alone(asked.out):
         code = 0
         if not asked.report:
-            code = _run(asked, settings, stages, chosen, cache)
-        path = document.write(asked.out, settings, stages, cache, command_of(asked))
+            code = _run(asked, to_do)
+        path = document.write(asked.out, base, variants, command_of(asked))
         print(f"table and plots: {path}")
         if asked.document and settings.name != FULL.name:
             print(f"the checkout's document stays as it is: it is of the {FULL.name} settings")
         elif asked.document:
-            left = len(stages) - len(document.records_of(stages, cache))
+            left = len(base.stages) - len(base.records())
             if left:
                 print(f"the checkout's document stays as it is: {left} stages are to do")
             else:
@@ -113,17 +121,27 @@ def work(asked: argparse.Namespace) -> int:
     return code
 
 
-def _run(asked: argparse.Namespace, settings: Settings, stages: Any, chosen: Any,
-         cache: Cache) -> int:
-    run = runner.Runner(stages, chosen, cache, settings.expected, machine.facts())
-    try:
-        done = run.run(asked.minutes)
-    except KeyboardInterrupt:
-        run.teller.line("stopped; the same command goes on")
-        return 130
-    for name, why in run.failed.items():
+def _chosen(asked: argparse.Namespace, plan: Plan) -> List[Stage]:
+    return flow.choose(plan.stages, asked.only.split(","))
+
+
+def _run(asked: argparse.Namespace, plans: List[Plan]) -> int:
+    deadline = None if asked.minutes is None else time.monotonic() + 60 * asked.minutes
+    failed: Dict[str, str] = {}
+    for plan in plans:
+        run = runner.Runner(plan.stages, _chosen(asked, plan), plan.cache, plan.settings.expected,
+                            machine.facts())
+        if len(plans) > 1 and run.to_do():
+            run.teller.line(f"settings: {plan.settings.name}")
+        try:
+            run.run(deadline)
+        except KeyboardInterrupt:
+            run.teller.line("stopped; the same command goes on")
+            return 130
+        failed.update(run.failed)
+    for name, why in failed.items():
         print(f"{name}: {why}", file=sys.stderr)
-    return 0 if done or not run.failed else 1
+    return 1 if failed else 0
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

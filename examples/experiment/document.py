@@ -8,10 +8,9 @@ from typing import Any, Dict, List, Mapping, Sequence
 import numpy as np
 
 from . import clock, measures, plots
-from .cache import Cache
-from .flow import Stage
 from .measures import MEASURES, TITLES
-from .settings import Settings, as_json
+from .settings import VARIANTS, Settings, as_json
+from .stages import Plan
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -19,28 +18,27 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
                      for row in (head, ["---"] * len(head), *rows)) + "\n"
 
 
-def records_of(stages: Sequence[Stage], cache: Cache) -> Dict[str, Dict[str, Any]]:
-    """What is done, by name: whole records."""
-    found = {stage.name: cache.record(stage) for stage in stages}
-    return {name: record for name, record in found.items() if record is not None}
-
-
-def write(out: Path, settings: Settings, stages: Sequence[Stage], cache: Cache,
-          command: str) -> Path:
+def write(out: Path, base: Plan, variants: Sequence[Plan], command: str) -> Path:
     """Writes OUT/EXPERIMENTS.md, its pictures and results.json; returns the document's path."""
-    records = records_of(stages, cache)
+    settings, records = base.settings, base.records()
     results = {name: record["result"] for name, record in records.items()}
     values = measures.collect(results)
     pictures = _pictures(out / "plots", settings, values, results)
-    text = render(settings, stages, records, values, pictures, command)
+    text = render(base, records, values, variants, pictures, command)
     path = out / "EXPERIMENTS.md"
     path.write_text(text, "utf-8")
     (out / "results.json").write_text(json.dumps(
         {"settings": as_json(settings), "values": values,
          "claims": [{**claim._asdict(), "found": claim.found and claim.found._asdict(),
-                     "answer": claim.answer} for claim in measures.claims(values)]},
+                     "answer": claim.answer} for claim in measures.claims(values)],
+         "variants": {each.settings.name: _values_of(each) for each in variants}},
         indent=1) + "\n", "utf-8")
     return path
+
+
+def _values_of(plan: Plan) -> measures.Values:
+    return measures.collect(
+        {name: record["result"] for name, record in plan.records().items()})
 
 
 def _pictures(folder: Path, settings: Settings, values: measures.Values,
@@ -78,10 +76,11 @@ def samples(settings: Settings, path: Path, count: int = 8) -> None:
     Image.fromarray(np.vstack(rows)).save(path, optimize=True)
 
 
-def render(settings: Settings, stages: Sequence[Stage], records: Mapping[str, Mapping[str, Any]],
-           values: measures.Values, pictures: Mapping[str, str], command: str) -> str:
+def render(base: Plan, records: Mapping[str, Mapping[str, Any]], values: measures.Values,
+           variants: Sequence[Plan], pictures: Mapping[str, str], command: str) -> str:
     """The document's text."""
-    missing = [stage.name for stage in stages if stage.name not in records]
+    settings = base.settings
+    missing = [stage.name for stage in base.stages if stage.name not in records]
     parts = [_head(settings, records, missing, command)]
     if "pictures" in pictures:
         parts.append(f"![Scenes above, centred objects below]({pictures['pictures']})\n")
@@ -91,6 +90,7 @@ def render(settings: Settings, stages: Sequence[Stage], records: Mapping[str, Ma
     parts.append(_differences(settings, values))
     if "differences" in pictures:
         parts.append(f"![SCRL minus BYOL]({pictures['differences']})\n")
+    parts.append(_variants(values, variants))
     parts.append(_costs(settings, records))
     if "curves" in pictures:
         parts.append(f"![Loss of each run]({pictures['curves']})\n")
@@ -107,7 +107,7 @@ def _head(settings: Settings, records: Mapping[str, Mapping[str, Any]], missing:
     text = ["# Experiment: SCRL beside BYOL, supervised training and random weights\n",
             "Written by `examples/experiment` from its own results. One backbone, "
             f"{settings.pretraining.common['model.arch']}, pretrained by each method on made "
-            f"pictures from {len(settings.seeds)} seeds, then judged.\n",
+            f"pictures from {_seeds(settings)}, then judged.\n",
             f"```sh\n{command}\n```\n"]
     if settings.name != "full":
         text.append(f"**These are the {settings.name} settings: they try the machinery and answer "
@@ -122,25 +122,28 @@ def _head(settings: Settings, records: Mapping[str, Mapping[str, Any]], missing:
     return "\n".join(text)
 
 
+def _seeds(settings: Settings) -> str:
+    least, most = len(settings.seeds), len(settings.seeds) + len(settings.more_seeds)
+    return f"{most} seeds" + (f" (supervised: {least})" if most > least else "")
+
+
 def _results(settings: Settings, values: measures.Values,
              records: Mapping[str, Mapping[str, Any]]) -> str:
     shown = [each for each in MEASURES if each.name in values]
     if not shown:
         return "## Results\n\nNothing was judged so far.\n"
     results = {name: record["result"] for name, record in records.items()}
-    rows = [[TITLES.get(method, method), *(
-        measures.percent(measures.of_method(values, each.name, method)) for each in shown)]
+    rows = [[TITLES.get(method, method), str(max(
+        len(values[each.name].get(method, {})) for each in shown)), *(
+            measures.percent(measures.of_method(values, each.name, method)) for each in shown)]
         for method in settings.methods]
     levels = [measures.chance_of(each, results) for each in shown]
     if any(level is not None for level in levels):
-        rows.append(["chance", *(
+        rows.append(["chance", "", *(
             "" if level is None else f"{100 * level:.1f}" for level in levels)])
-    counts = [len(seeds) for by_method in values.values() for seeds in by_method.values()]
-    seeds = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-    return ("## Results\n\nPer cent: the mean over seeds and its 95 % interval (Student's t; seeds: "
-            f"{seeds}). Seeds vary weights, order and views; pictures and test sets are the same for "
-            "all.\n\n"
-            + _table(["pretraining", *(each.title for each in shown)], rows))
+    return ("## Results\n\nPer cent: the mean over seeds and its 95 % interval (Student's t). Seeds vary "
+            "weights, order and views; pictures and test sets are the same for all.\n\n"
+            + _table(["pretraining", "seeds", *(each.title for each in shown)], rows))
 
 
 def _differences(settings: Settings, values: measures.Values) -> str:
@@ -164,6 +167,31 @@ def _differences(settings: Settings, values: measures.Values) -> str:
                      claims))
 
 
+def _variants(values: measures.Values, variants: Sequence[Plan]) -> str:
+    """What SCRL gains over BYOL when a choice is made otherwise."""
+    asked = list(dict.fromkeys(claim[0] for claim in measures.CLAIMS))
+    rows = []
+    for title, found in [("as above", values), *(
+            (each.settings.name, _values_of(each)) for each in variants)]:
+        gains = [measures.difference(found, name, "scrl", "byol") for name in asked]
+        if any(gains):
+            seeds = max(gain.count for gain in gains if gain)
+            rows.append([title, str(seeds), *(
+                "–" if gain is None else
+                f"{measures.percent(measures.mean_of(found, name, 'scrl'))} "
+                f"({measures.percent(gain, True)})" for name, gain in zip(asked, gains))])
+    if len(rows) < 2:
+        return ""
+    changes = "".join(
+        f"- {each.title}: " + ", ".join(f"`--set {path}={text}`"
+                                        for path, text in each.changes.items()) + "\n"
+        for each in VARIANTS)
+    return ("## What it depends on\n\nSCRL's mean, and in brackets how far it is above BYOL's, with the "
+            "interval of that difference.\n\n"
+            + _table(["settings", "seeds", *(measures.title_of(name) for name in asked)], rows)
+            + f"\n{changes}")
+
+
 def _costs(settings: Settings, records: Mapping[str, Mapping[str, Any]]) -> str:
     rows = []
     for method in settings.methods:
@@ -172,18 +200,18 @@ def _costs(settings: Settings, records: Mapping[str, Mapping[str, Any]]) -> str:
         if not runs:
             continue
         results = [run["result"] for run in runs]
-        rate = float(np.mean([each["images_per_second"] for each in results]))
+        rate = float(np.median([each["images_per_second"] for each in results]))
         rows.append([
             TITLES.get(method, method), str(len(runs)), f"{results[0]['steps']:,}",
             f"{results[0]['images']:,}",
-            clock.duration(float(np.mean([each["step_seconds"] for each in results]))),
-            f"{rate:.1f}"])
+            clock.duration(results[0]["images"] / rate), f"{rate:.1f}"])
     if not rows:
         return ""
     head = ["pretraining", "runs", "steps", "pictures seen", "time of a run", "pictures/s"]
     return ("## Cost\n\nEvery method sees the same number of pictures, two views of each, in as "
             "many steps. Supervised training has no target network: a quarter of a step's arithmetic "
-            "less. Random weights go through a few steps of rate 0, for BatchNorm's statistics.\n\n"
+            "less. Random weights go through a few steps of rate 0, for BatchNorm's statistics. Times are "
+            "those of the median step.\n\n"
             + _table(head, rows))
 
 

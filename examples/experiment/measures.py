@@ -70,6 +70,12 @@ def of_method(values: Values, measure: str, method: str) -> Optional[Interval]:
     return interval([found[seed] for seed in sorted(found)]) if found else None
 
 
+def mean_of(values: Values, measure: str, method: str) -> Optional[Interval]:
+    """The mean alone."""
+    found = of_method(values, measure, method)
+    return found and found._replace(half=None)
+
+
 def difference(values: Values, measure: str, first: str, second: str) -> Optional[Interval]:
     """First minus second over the seeds that both have; None without any."""
     one, two = (values.get(measure, {}).get(method, {}) for method in (first, second))

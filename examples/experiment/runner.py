@@ -63,9 +63,9 @@ class Runner:
             total += seconds * (1 - stage.begun(self.cache.folder(stage)))
         return total
 
-    def run(self, minutes: Optional[float] = None) -> bool:
-        """Does what is to do; True when all chosen is done. KeyboardInterrupt passes through."""
-        deadline = None if minutes is None else time.monotonic() + 60 * minutes
+    def run(self, deadline: Optional[float] = None) -> bool:
+        """Does what is to do, until a moment of time.monotonic(); True when all chosen is done.
+        KeyboardInterrupt passes through."""
         queue = self.to_do()
         for number, stage in enumerate(queue):
             if deadline is not None and time.monotonic() >= deadline:

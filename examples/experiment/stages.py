@@ -5,13 +5,33 @@ stopped, what there is compares all methods on the same seeds.
 """
 
 from functools import partial
-from typing import Any, Dict, List
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple
 
 import scrl
 
 from . import judges, pictures, pretrain
-from .flow import Stage, Work
+from .cache import Cache
+from .flow import Stage, Work, keys_of
 from .settings import Pictures, Settings, as_json
+
+
+class Plan(NamedTuple):
+    """Settings, all that they ask for, and where its results are."""
+
+    settings: Settings
+    stages: List[Stage]
+    cache: Cache
+
+    def records(self) -> Dict[str, Dict[str, Any]]:
+        """What is done, by name: whole records."""
+        found = {stage.name: self.cache.record(stage) for stage in self.stages}
+        return {name: record for name, record in found.items() if record is not None}
+
+
+def plan_of(settings: Settings, out: Path) -> Plan:
+    made = stages(settings)
+    return Plan(settings, made, Cache(out, keys_of(made)))
 
 
 def check(settings: Settings) -> None:
@@ -28,8 +48,10 @@ def stages(settings: Settings) -> List[Stage]:
         "corpus.both", {}, tuple(f"pictures.{name}" for name in corpus),
         sum(settings.pictures[name].count for name in corpus), "pictures", "pack",
         pictures.join))
-    for seed in settings.seeds:
+    for seed in (*settings.seeds, *settings.more_seeds):
         for method in settings.methods:
+            if method == "supervised" and seed in settings.more_seeds:
+                continue
             found.append(_pretraining(settings, method, seed))
             found += judges.stages(settings, method, seed)
     return [stage._replace(inputs={**stage.inputs, "edition": settings.editions[stage.kind]})
