@@ -88,7 +88,8 @@ bench: build
 fill = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@VERSION@|$(VERSION)|g' \
   -e 's|@SONAME@|$(SONAME)|g' packaging/$(1).in > $(DESTDIR)$(LIBDIR)/$(2)
 
-install: build
+# Under sudo Swift may not be on PATH: then what `make build` has built is installed.
+install: $(if $(shell command -v swift)$(if $(wildcard build/lib/$(SO)),,x),build)
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/scrl
 	install -m 644 include/scrl.h $(DESTDIR)$(PREFIX)/include/scrl.h
 	install -m 755 build/lib/$(SO) $(DESTDIR)$(LIBDIR)/$(SO)

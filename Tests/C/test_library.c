@@ -28,7 +28,8 @@ CASE(statuses_keep_their_numbers) {
 
 CASE(build_info_is_json_with_the_promised_members_and_stays_where_it_is) {
   static const char *const members[] = {"\"version\"",   "\"abi\"",  "\"backends\"", "\"blas\"",
-                                        "\"blas_core\"", "\"onednn\"", "\"simd\"", "\"cpus\""};
+                                        "\"blas_core\"", "\"onednn\"", "\"simd\"", "\"cpus\"",
+                                        "\"bfloat16\""};
   const char *info = scrl_build_info();
   CHECK(info && info[0] == '{' && info[strlen(info) - 1] == '}');
   for (size_t i = 0; i < sizeof members / sizeof *members; i++)

@@ -98,6 +98,31 @@ CASE(a_run_folder_goes_on_from_its_newest_checkpoint) {
   scrl_dataset_free(dataset);
 }
 
+static void keep_line(const char *line, void *user) {
+  char *text = user;
+  size_t length = strlen(text);
+  snprintf(text + length, 2000 - length, "%s\n", line);
+}
+
+CASE(a_damaged_checkpoint_is_passed_over_and_the_log_tells_which) {
+  static char told[2000];
+  scrl_trainer *trainer = NULL;
+  uint64_t step = 0;
+  FILE *file = fopen(in_scratch("run-folder/checkpoint.h5"), "r+b"); /* of the case above */
+  CHECK(file && fwrite("torn", 1, 4, file) == 4 && fclose(file) == 0);
+  scrl_log_set(keep_line, told);
+  NEED(scrl_trainer_resume(in_scratch("run-folder"), NULL, &trainer));
+  OK(scrl_trainer_progress(trainer, &step, NULL));
+  scrl_trainer_free(trainer);
+  CHECK(step > 0 && step < 40); /* an older one; checkpoint.h5 is a link to that of step 40 */
+  CHECK(strstr(told, "checkpoint-00000040.h5 passed over") != NULL);
+  size_t length = strlen(told);
+  scrl_log_set(NULL, NULL);
+  NEED(scrl_trainer_resume(in_scratch("run-folder"), NULL, &trainer));
+  scrl_trainer_free(trainer);
+  CHECK(strlen(told) == length);
+}
+
 /* ------------------------------------------------------------------- stopping */
 
 typedef struct stop {
@@ -349,6 +374,9 @@ CASE(null_and_wrong_input_are_refused) {
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_read(trainer, "x", &value, 1));
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_write(NULL, "x", &value, 1));
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_write(trainer, NULL, &value, 1));
+  const char *known = "online.encoder.bn1.bias";
+  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_read(trainer, known, NULL, 64));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_write(trainer, known, NULL, 64));
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_profile(NULL, text, sizeof text, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_profile(trainer, NULL, 8, NULL));
   CHECK(step == 77 && size == 77 && copy == NULL);
@@ -363,6 +391,7 @@ int main(void) {
   RUN(twenty_and_twenty_steps_equal_forty_with_two_loader_threads);
   RUN(loader_threads_change_no_weight);
   RUN(a_run_folder_goes_on_from_its_newest_checkpoint);
+  RUN(a_damaged_checkpoint_is_passed_over_and_the_log_tells_which);
   RUN(another_thread_can_stop_a_run_and_the_run_can_go_on);
   RUN(a_callback_can_stop_a_run);
   RUN(each_backend_trains_or_says_that_it_is_missing);
