@@ -228,6 +228,45 @@ def _object_map(dataset: Dataset, index: int, kept: List[int], stem: str,
     return values
 
 
+def _annotation(dataset: Dataset, index: int, folder: str, stem: str, kept: List[int],
+                is_segmented: bool) -> ElementTree.ElementTree:
+    """The XML of an image and the boxes that are kept."""
+    height, width = dataset.size(index)
+    corners, labels = dataset.boxes(index), dataset.box_labels(index)
+    difficult, classes = dataset.difficult(index), dataset.classes
+    root = ElementTree.Element("annotation")
+    _add(root, "folder", folder)
+    _add(root, "filename", stem + ".jpg")
+    size = _add(root, "size")
+    for name, value in (("width", width), ("height", height), ("depth", 3)):
+        _add(size, name, value)
+    _add(root, "segmented", int(is_segmented))
+    for box in kept:
+        each = _add(root, "object")
+        label = int(labels[box])
+        _add(each, "name", classes[label] if label < len(classes) else f"class {label}")
+        _add(each, "difficult", int(difficult[box]))
+        place = _add(each, "bndbox")
+        x0, y0, x1, y1 = corners[box]
+        for name, value, shift in (
+                ("xmin", x0, 1), ("ymin", y0, 1), ("xmax", x1, 0), ("ymax", y1, 0)):
+            _add(place, name, _edge(value, shift))
+    ElementTree.indent(root)
+    return ElementTree.ElementTree(root)
+
+
+def _boxes_for_voc(dataset: Dataset, index: int, stem: str, left_out: List[Tuple[str, str]]
+                   ) -> List[int]:
+    crowd, kept = dataset.crowd(index), []
+    for box, label in enumerate(dataset.box_labels(index)):
+        if crowd[box] or label < 0:
+            reason = "is a crowd region" if crowd[box] else "has no class"
+            left_out.append((stem, f"box {box} {reason}"))
+        else:
+            kept.append(box)
+    return kept
+
+
 def to_voc(dataset: Dataset, folder: PathLike, split: str = "trainval") -> label_maps.Exported:
     """Writes a dataset as a Pascal VOC folder: JPEG streams as they are, one XML file each, the list
     ImageSets/Main/<split>.txt, and SegmentationObject pictures where there are masks.
@@ -239,45 +278,19 @@ def to_voc(dataset: Dataset, folder: PathLike, split: str = "trainval") -> label
 
     base = os.fsdecode(folder)
     left_out: List[Tuple[str, str]] = []
-    names, classes, boxes_written, segmented = label_maps.stems(dataset), dataset.classes, 0, []
+    names, boxes_written, segmented = label_maps.stems(dataset), 0, []
     label_maps.refuse_existing([
         os.path.join(base, "ImageSets", "Main", split + ".txt"),
         *(os.path.join(base, "Annotations", stem + ".xml") for stem in names)])
     for name in ("Annotations", "JPEGImages", os.path.join("ImageSets", "Main")):
         os.makedirs(os.path.join(base, name), exist_ok=True)
+    inside = os.path.basename(os.path.abspath(base))
     for index, stem in enumerate(names):
-        height, width = dataset.size(index)
-        corners, labels = dataset.boxes(index), dataset.box_labels(index)
-        crowd, difficult = dataset.crowd(index), dataset.difficult(index)
-        root = ElementTree.Element("annotation")
-        _add(root, "folder", os.path.basename(os.path.abspath(base)))
-        _add(root, "filename", stem + ".jpg")
-        size = _add(root, "size")
-        for name, value in (("width", width), ("height", height), ("depth", 3)):
-            _add(size, name, value)
-        kept = []
-        for box in range(len(labels)):
-            if crowd[box] or labels[box] < 0:
-                reason = "is a crowd region" if crowd[box] else "has no class"
-                left_out.append((stem, f"box {box} {reason}"))
-                continue
-            kept.append(box)
+        kept = _boxes_for_voc(dataset, index, stem, left_out)
         values = _object_map(dataset, index, kept, stem, left_out)
-        _add(root, "segmented", int(values is not None))
-        for box in kept:
-            each = _add(root, "object")
-            label = int(labels[box])
-            _add(each, "name", classes[label] if label < len(classes) else f"class {label}")
-            _add(each, "difficult", int(difficult[box]))
-            place = _add(each, "bndbox")
-            x0, y0, x1, y1 = corners[box]
-            for name, value, shift in (
-                    ("xmin", x0, 1), ("ymin", y0, 1), ("xmax", x1, 0), ("ymax", y1, 0)):
-                _add(place, name, _edge(value, shift))
-        boxes_written += len(kept)
-        ElementTree.indent(root)
-        ElementTree.ElementTree(root).write(
+        _annotation(dataset, index, inside, stem, kept, values is not None).write(
             os.path.join(base, "Annotations", stem + ".xml"), encoding="utf-8")
+        boxes_written += len(kept)
         with open(os.path.join(base, "JPEGImages", stem + ".jpg"), "wb") as file:
             file.write(dataset.jpeg(index))
         if values is not None:

@@ -166,58 +166,74 @@ def predict(
     `scrl detect predict --checkpoint det/ photo.jpg --json`
     """
     from .. import Detector, progress as bars
-    from ..detector import results_of
-    from ..drawing import draw
 
     if bool(images) == (data is not None):
         raise Failure("expected pictures, or --data with a dataset, and not both", 2)
     collect_notes()
     if pictures:
         os.makedirs(pictures, exist_ok=True)
-    results: List[Dict[str, Any]] = []
-    start, seen, kept = time.perf_counter(), 0, 0
-    unreadable: List[Tuple[str, str]] = []
+    start = time.perf_counter()
     with Detector.load(checkpoint) as detector:
-        names, ids = detector.classes, detector.category_ids
         total, listed = _pictures(images or [], data)
+        finder = _Finder(detector, data is None, threshold, pictures, json_lines)
         with bars.counter("detecting", "images", not json_lines) as show:
-            for number, (image_id, name, pixels) in enumerate(listed, 1):
+            for number, each in enumerate(listed, 1):
+                finder.look(*each)
                 show(number, total)
-                if isinstance(pixels, Exception):
-                    unreadable.append((name, str(pixels)))
-                    if json_lines:
-                        emit(event="left_out", file_name=name, reason=str(pixels))
-                    continue
-                found = detector.predict(pixels)
-                seen += 1
-                made = results_of(found, image_id, ids)
-                if data is None:
-                    made = [{**each, "file_name": name} for each in made]
-                results += made
-                sure = found.above(threshold)
-                kept += len(sure)
-                if json_lines:
-                    emit(image_id=image_id, file_name=name, detections=[
-                        {**each, "label": int(label), "name": names[label]}
-                        for each, label in zip(made, found.labels)])
-                if pictures:
-                    stem = f"{image_id:06d}-{Path(name).stem}.jpg"
-                    draw(pixels, sure, names).save(os.path.join(pictures, stem), quality=92)
-    if not seen:
-        why = f"; first: {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
-        raise Failure(f"none of {len(unreadable)} pictures could be read{why}")
+    left_out = finder.left_out
+    if not finder.seen:
+        why = f"; first: {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
+        raise Failure(f"none of {len(left_out)} pictures could be read{why}")
     if out is not None:
         with whole_file(out, *(images or []), *([data] if data else [])) as part:
-            Path(part).write_text(json.dumps(results), "utf-8")
+            Path(part).write_text(json.dumps(finder.results), "utf-8")
     if not json_lines:
-        rate = seen / max(time.perf_counter() - start, 1e-9)
-        say(f"{seen} pictures, {len(results)} detections, {kept} of score {threshold:g} and more, "
-            f"{rate:.1f} images/s" + (f"; {out}" if out else "")
+        rate = finder.seen / max(time.perf_counter() - start, 1e-9)
+        say(f"{finder.seen} pictures, {len(finder.results)} detections, {finder.kept} of score "
+            f"{threshold:g} and more, {rate:.1f} images/s" + (f"; {out}" if out else "")
             + (f"; {pictures}" if pictures else ""))
-        for name, why in unreadable[:20]:
+        for name, why in left_out[:20]:
             say(f"left out: {name}: {why}")
-        if len(unreadable) > 20:
-            say(f"left out: and {len(unreadable) - 20} more (all of them with --json)")
+        if len(left_out) > 20:
+            say(f"left out: and {len(left_out) - 20} more (all of them with --json)")
+
+
+class _Finder:
+    """Looks at one picture after the other: tells, draws and keeps what is found."""
+
+    def __init__(self, detector: Any, are_files: bool, threshold: float, pictures: Optional[str],
+                 json_lines: bool) -> None:
+        self.detector, self.names, self.ids = detector, detector.classes, detector.category_ids
+        self.are_files, self.threshold = are_files, threshold
+        self.pictures, self.json_lines = pictures, json_lines
+        self.results: List[Dict[str, Any]] = []     # COCO's
+        self.left_out: List[Tuple[str, str]] = []   # name, why
+        self.seen = self.kept = 0
+
+    def look(self, image_id: int, name: str, pixels: Any) -> None:
+        from ..detector import results_of
+        from ..drawing import draw
+
+        if isinstance(pixels, Exception):
+            self.left_out.append((name, str(pixels)))
+            if self.json_lines:
+                emit(event="left_out", file_name=name, reason=str(pixels))
+            return
+        found = self.detector.predict(pixels)
+        made = results_of(found, image_id, self.ids)
+        if self.are_files:
+            made = [{**each, "file_name": name} for each in made]
+        sure = found.above(self.threshold)
+        self.seen += 1
+        self.kept += len(sure)
+        self.results += made
+        if self.json_lines:
+            emit(image_id=image_id, file_name=name, detections=[
+                {**each, "label": int(label), "name": self.names[label]}
+                for each, label in zip(made, found.labels)])
+        if self.pictures:
+            stem = f"{image_id:06d}-{Path(name).stem}.jpg"
+            draw(pixels, sure, self.names).save(os.path.join(self.pictures, stem), quality=92)
 
 
 def evaluate(
