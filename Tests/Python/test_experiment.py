@@ -38,7 +38,8 @@ def tiny(**changes):
     sets = {name: plan.replace(what, count=20, side=48)
             for name, what in plan.FULL.pictures.items()}
     return plan.replace(
-        plan.FULL, name="tiny", seeds=(0, 1), methods=("byol", "scrl"), pictures=sets,
+        plan.FULL, name="tiny", seeds=(0, 1), more_seeds=(), methods=("byol", "scrl"),
+        pictures=sets,
         pretraining=plan.replace(
             plan.FULL.pretraining, images=16, calibration_steps=2, common=TINY),
         linear=plan.Linear(crops=1, epochs=3, base_lr=0.2),
@@ -97,6 +98,17 @@ def test_methods_cost_the_same_pictures():
         if each.kind == "pretrain" and ".random." not in each.name:
             by_method.setdefault(each.name.split(".")[1], set()).add(each.work)
     assert len(by_method) == 3 and len(set.union(*by_method.values())) == 1
+
+
+def test_more_seeds_are_of_all_methods_but_supervised_training():
+    names = {each.name for each in work.stages(plan.FULL)}
+    for method in plan.METHODS:
+        seeds = {int(name.split(".")[2]) for name in names if f".{method}." in name}
+        more = () if method == "supervised" else plan.FULL.more_seeds
+        assert seeds == {*plan.FULL.seeds, *more}
+    varied = work.stages(plan.varied(plan.FULL, plan.VARIANTS[0]))
+    judged = {each.name.partition(".")[2] for each in varied if each.kind == "linear"}
+    assert judged == {f"{method}.{seed}" for method in ("byol", "scrl") for seed in plan.FULL.seeds}
 
 
 def test_a_stage_needs_what_is_before_it():
