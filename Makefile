@@ -13,6 +13,7 @@ SONAME := libscrl.so.$(ABI)
 # Instructions to compile for: AVX2 where this machine has it. The library checks at run time and
 # refuses politely on a lesser CPU. `make build MARCH=` compiles for any CPU.
 MARCH ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && grep -qw fma /proc/cpuinfo && echo x86-64-v3)
+export MARCH  # scripts/test compiles the tests alike
 
 # These flags belong to the shipped library alone: in Package.swift they would reach the tests.
 # lld keeps local symbols out of the dynamic table; nodelete because Swift code cannot be unloaded.

@@ -5,16 +5,44 @@ import ScrlBase
 import ScrlKernels
 import ScrlTensor
 
+/// One algorithm for one pass and shape.
+protocol ConvolutionAlgorithm {
+  /// Writes the one of x, weight, y that its pass says.
+  func run(x: Tensor, weight: Tensor, y: Tensor) throws(ScrlError)
+}
+
+extension Primitive: ConvolutionAlgorithm {}
+
+/// Our own Winograd, for CPUs on which oneDNN has none.
+private struct OwnWinograd: ConvolutionAlgorithm {
+  let kind: cdnn_kind
+  let block: Int
+  let workers: Workers
+
+  func run(x: Tensor, weight: Tensor, y: Tensor) throws(ScrlError) {
+    switch kind {
+    case CDNN_BACKWARD_DATA:
+      try WinogradConvolution.backwardInput(y, weight: weight, block: block, into: x, workers)
+    case CDNN_BACKWARD_WEIGHTS:
+      try WinogradConvolution.backwardWeight(y, x: x, block: block, into: weight, workers)
+    default:
+      try WinogradConvolution.forward(x, weight: weight, block: block, into: y, workers)
+    }
+  }
+}
+
 enum ConvolutionKernel {
-  case known(Primitive)
-  case open(ConvolutionCall, direct: Primitive, winograd: Primitive, ConvolutionChoices)
+  case known(any ConvolutionAlgorithm)
+  case open(
+    ConvolutionCall, direct: any ConvolutionAlgorithm, winograd: any ConvolutionAlgorithm,
+    ConvolutionChoices)
 
   /// Writes the one of x, weight, y that its kind says. What is there already must not matter:
   /// while choosing, it is written several times, by the chosen kernel last.
   func run(x: Tensor, weight: Tensor, y: Tensor) throws(ScrlError) {
     switch self {
-    case .known(let primitive):
-      try primitive.run(x: x, weight: weight, y: y)
+    case .known(let algorithm):
+      try algorithm.run(x: x, weight: weight, y: y)
     case .open(let call, let direct, let winograd, let choices):
       let isWinograd = try choices.choose(call) { () throws(ScrlError) in
         let seconds = try ConvolutionKernel.seconds([direct, winograd], x, weight, y)
@@ -26,13 +54,13 @@ enum ConvolutionKernel {
 
   /// The best of five runs each, in turn, after one to warm up.
   private static func seconds(
-    _ primitives: [Primitive], _ x: Tensor, _ weight: Tensor, _ y: Tensor
+    _ algorithms: [any ConvolutionAlgorithm], _ x: Tensor, _ weight: Tensor, _ y: Tensor
   ) throws(ScrlError) -> [Double] {
-    var best = primitives.map { _ in Double.infinity }
+    var best = algorithms.map { _ in Double.infinity }
     for round in 0...5 {
-      for (index, primitive) in primitives.enumerated() {
+      for (index, algorithm) in algorithms.enumerated() {
         let start = monotonicSeconds()
-        try primitive.run(x: x, weight: weight, y: y)
+        try algorithm.run(x: x, weight: weight, y: y)
         if round > 0 { best[index] = min(best[index], monotonicSeconds() - start) }
       }
     }
@@ -47,11 +75,20 @@ extension OneDNNEngine {
     guard mayUseWinograd(e) else { return .known(direct) }
     let call = ConvolutionCall(kind, e, threads: workers.team)
     let choice = winograd == .always ? true : choices[call]
-    guard choice ?? !choices.isFull, let rival = primitive(kind, e, CDNN_WINOGRAD) else {
+    guard choice ?? !choices.isFull, let rival = winogradAlgorithm(kind, e) else {
       return .known(direct)
     }
     return choice == nil
       ? .open(call, direct: direct, winograd: rival, choices) : .known(rival)
+  }
+
+  /// oneDNN's where it has one (AVX-512), else ours.
+  private func winogradAlgorithm(
+    _ kind: cdnn_kind, _ e: ConvolutionExtents
+  ) -> (any ConvolutionAlgorithm)? {
+    if let primitive = primitive(kind, e, CDNN_WINOGRAD) { return primitive }
+    guard WinogradConvolution.fits(e.geometry) else { return nil }
+    return OwnWinograd(kind: kind, block: block, workers: workers)
   }
 
   private func mayUseWinograd(_ e: ConvolutionExtents) -> Bool {

@@ -16,9 +16,15 @@ extension OneDNNEngine {
     let layout = Layout.blocked(channelBlock(for: g.outputs))
     try expectFolded(e, bias: bias, residual, layout: layout)
     let (adds, algorithm) = (residual != nil, inferenceAlgorithm(e))
+    let best = primitive(CDNN_INFERENCE, e, algorithm, adds: adds, relu: relu)
+    if best == nil, algorithm == CDNN_WINOGRAD, WinogradConvolution.fits(g) {
+      let y = try place(residual, e, layout)
+      try WinogradConvolution.forward(
+        x, weight: weight, block: block, into: y, bias: bias, adds: adds, relu: relu, workers)
+      return y
+    }
     guard
-      let primitive = primitive(CDNN_INFERENCE, e, algorithm, adds: adds, relu: relu)
-        ?? primitive(CDNN_INFERENCE, e, adds: adds, relu: relu)
+      let primitive = best ?? primitive(CDNN_INFERENCE, e, adds: adds, relu: relu)
     else {
       let other = if let residual { try nhwc(residual) } else { Tensor?.none }
       let plain = try reference.foldedConvolution(
@@ -28,11 +34,15 @@ extension OneDNNEngine {
       try copy(plain, into: y)
       return y
     }
-    let y =
-      if let residual { residual } else {
-        try Tensor(uninitialized: e.outputShape, layout: layout)
-      }
+    let y = try place(residual, e, layout)
     try primitive.infer(x: x, weight: weight, bias: bias, y: y)
     return y
+  }
+
+  private func place(
+    _ residual: Tensor?, _ e: ConvolutionExtents, _ layout: Layout
+  ) throws(ScrlError) -> Tensor {
+    if let residual { return residual }
+    return try Tensor(uninitialized: e.outputShape, layout: layout)
   }
 }

@@ -1,0 +1,79 @@
+// A 3×3 weight on its way to the 36 points of Winograd's convolution.
+// Letters: I input and O output channels of the convolution that is computed; b per block.
+
+import ScrlBase
+import ScrlTensor
+
+struct WinogradFilter {
+  let outputs, inputs: Int
+  let block: Int  // of the weight (Layout.weightBlocks)
+  /// For the gradient of the input: the weight's own inputs and outputs are exchanged, its taps
+  /// turned by half a turn.
+  let isTurned: Bool
+  var plane: Int { Winograd.plane(outputs * inputs) }  // floats of a point
+
+  /// (36, O/16, I, 16), a plane for each point.
+  func transformed(
+    _ weight: UnsafePointer<Float>, _ workers: Workers
+  ) throws(ScrlError) -> Tensor {
+    let result = try Tensor(uninitialized: [Winograd.points, plane])
+    let factors = result.pointer
+    let size = 8 * 16  // floats of a piece and a point
+    let slots = try ScratchSlots(workers, size: Winograd.points * size + 9 * 64 + 18 * 8)
+    let groups = inputs / 8
+    workers.run(outputs / 16 * groups) { piece in
+      let (pair, group) = piece.quotientAndRemainder(dividingBy: groups)
+      slots.borrow { points in
+        let taps = points + Winograd.points * size
+        for half in 0..<2 {
+          gather(weight, 2 * pair + half, group, into: taps)
+          for lane in 0..<8 {
+            transform(
+              taps + lane &* 8, taps + 9 &* 64, into: points + lane &* 16 + half &* 8, size)
+          }
+        }
+        let to = factors + (pair * groups + group) * size
+        for point in 0..<Winograd.points {
+          (to + point &* plane).update(from: points + point &* size, count: size)
+        }
+      }
+    }
+    return result
+  }
+
+  /// Nine taps, 64 floats apart, → 36 points.
+  @inline(__always)
+  private func transform(
+    _ taps: UnsafePointer<Float>, _ middle: Winograd.Cells, into points: Winograd.Cells,
+    _ stride: Int
+  ) {
+    for column in 0..<3 {
+      Winograd.filter(taps + column &* 64, 192, middle + column &* 8, 24)
+    }
+    for row in 0..<6 {
+      Winograd.filter(middle + row &* 24, 8, points + row &* 6 &* stride, stride)
+    }
+  }
+
+  /// Nine taps of eight inputs and eight outputs as (tap, input, output).
+  private func gather(
+    _ weight: UnsafePointer<Float>, _ group: Int, _ inputGroup: Int, into taps: Winograd.Cells
+  ) {
+    let (own, other) = isTurned ? (inputGroup, group) : (group, inputGroup)  // weight's O and I
+    let blocks = (isTurned ? outputs : inputs) / block
+    let (ownBlock, ownLane) = (own &* 8).quotientAndRemainder(dividingBy: block)
+    let (otherBlock, otherLane) = (other &* 8).quotientAndRemainder(dividingBy: block)
+    let start = weight + (ownBlock &* blocks &+ otherBlock) &* 9 &* block &* block
+    for tap in 0..<9 {
+      let from = start + ((isTurned ? 8 &- tap : tap) &* block &+ otherLane) &* block + ownLane
+      let to = taps + tap &* 64
+      for lane in 0..<8 {
+        if isTurned {
+          for output in 0..<8 { to[output &* 8 &+ lane] = from[lane &* block &+ output] }
+        } else {
+          store(eightLanes(from, lane &* block), to, lane &* 8)
+        }
+      }
+    }
+  }
+}
