@@ -18,7 +18,7 @@ sys.path.insert(0, str(REPOSITORY / "examples"))
 from experiment import cli, clock, document, flow, intervals, measures, runner  # noqa: E402
 from experiment import settings as plan  # noqa: E402
 from experiment import stages as work  # noqa: E402
-from experiment.cache import Cache  # noqa: E402
+from experiment.cache import Cache, read_records, write_records  # noqa: E402
 from experiment.flow import Stage, Stopped  # noqa: E402
 
 TINY = {
@@ -51,8 +51,8 @@ class Silent(io.StringIO):
     """A stream that is no terminal."""
 
 
-def run(stages, out, expected=None, minutes=None, chosen=None):
-    cache = Cache(out, flow.keys_of(stages))
+def run(stages, out, expected=None, minutes=None, chosen=None, known=None):
+    cache = Cache(out, flow.keys_of(stages), known)
     teller = runner.Teller(Silent())
     made = runner.Runner(stages, chosen or stages, cache, expected or {}, {"machine": "m"}, teller)
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
@@ -175,6 +175,30 @@ def test_a_damaged_result_is_made_again(tmp_path):
         path.write_text(text)
         assert run(stages, tmp_path)[0]
     assert len(calls) == 4
+
+
+def test_records_of_another_machine_count_and_bring_no_folders(tmp_path):
+    calls = []
+    stages = [stage("a", calls, result={"value": 2}), stage("b", calls, ["a"]),
+              stage("c", calls, ["b"]), stage("d", calls)]
+    _, _, cache, _ = run(stages[:2], tmp_path / "there")
+    file = tmp_path / "records.jsonl"
+    write_records(file, [cache.record(each) for each in stages[:2]])
+    known = read_records(file)
+    calls.clear()
+    assert run(stages[:2], tmp_path / "here", known=known)[0] and calls == []
+    done, _, cache, _ = run(stages[3:], tmp_path / "here", known=known)
+    assert done and calls == ["d"]
+    calls.clear()  # what needs a folder has it made again, and all that that needs
+    done, _, cache, _ = run(stages, tmp_path / "here", known=known)
+    assert done and calls == ["a", "b", "c"] and cache.record(stages[2])["result"] == {"value": 2}
+    write_records(file, [cache.record(each) for each in stages])
+    assert len(file.read_text().splitlines()) == len(read_records(file)) == 4
+    for line in ("{}", "[1]", "x"):
+        file.write_text(line + "\n")
+        with pytest.raises(ValueError, match="line 1 is no record"):
+            read_records(file)
+    assert read_records(tmp_path / "none") == {}
 
 
 def test_a_failure_stops_only_what_needs_it_and_is_tried_again(tmp_path):
@@ -359,6 +383,11 @@ def test_the_experiment_in_seconds(tmp_path, monkeypatch):
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "x/results").iterdir()}
     for name in ("measures.svg", "differences.svg", "curves.svg", "pictures.png"):
         assert (tmp_path / "x/plots" / name).stat().st_size > 1000
+    kept = ["--records", str(tmp_path / "kept.jsonl")]
+    assert cli.main([*out, *kept]) == 0
+    assert cli.main(["--out", str(tmp_path / "y"), *kept]) == 0  # nothing is done again
+    assert not (tmp_path / "y/results").exists()
+    assert (tmp_path / "y/EXPERIMENTS.md").read_text() == (tmp_path / "x/EXPERIMENTS.md").read_text()
 
 
 @needs_library

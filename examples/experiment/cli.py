@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Optional
 
 import scrl
 
-from . import document, flow, machine, runner
+from . import cache, document, flow, machine, runner
 from .flow import Stage
 from .settings import FULL, REDUCED, VARIANTS, Settings, changed, varied
 from .stages import Plan, check, plan_of
@@ -22,6 +22,8 @@ EPILOG = """examples:
   python examples/experiment --minutes 15   for so long
   python examples/experiment --only 0       the first seed of all
   python examples/experiment --variants     and what the difference depends on
+  python examples/experiment --records examples/experiment/records.jsonl
+                                            what others have measured is not done again
   python examples/experiment --reduced      all of it, small
   python examples/experiment --set pretraining.common.views.size=96 --plan
 """
@@ -44,6 +46,9 @@ def options(arguments: Optional[List[str]]) -> argparse.Namespace:
                         help="stops after this time; what was done is kept")
     parser.add_argument("--variants", action="store_true",
                         help="then SCRL and BYOL once more in each of settings.py's variants")
+    parser.add_argument("--records", type=Path, metavar="FILE",
+                        help="results from elsewhere, a JSON line each, which are not made again; "
+                             "those made now are added")
     parser.add_argument("--plan", action="store_true",
                         help="only says what is done and what is left")
     parser.add_argument("--report", action="store_true", help="only writes the document")
@@ -93,8 +98,9 @@ def alone(out: Path) -> Iterator[None]:
 
 def work(asked: argparse.Namespace) -> int:
     settings = settings_of(asked)
-    base = plan_of(settings, asked.out)
-    variants = [plan_of(varied(settings, each), asked.out)
+    known = cache.read_records(asked.records) if asked.records else {}
+    base = plan_of(settings, asked.out, known)
+    variants = [plan_of(varied(settings, each), asked.out, known)
                 for each in VARIANTS if settings.name == FULL.name]
     to_do = [base, *(variants if asked.variants else [])]
     for plan in to_do:
@@ -108,6 +114,9 @@ def work(asked: argparse.Namespace) -> int:
         code = 0
         if not asked.report:
             code = _run(asked, to_do)
+            if asked.records:
+                cache.write_records(asked.records, [
+                    record for plan in (base, *variants) for record in plan.records().values()])
         path = document.write(asked.out, base, variants, command_of(asked))
         print(f"table and plots: {path}")
         if asked.document and settings.name != FULL.name:

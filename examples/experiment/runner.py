@@ -50,7 +50,13 @@ class Runner:
         self.failed: Dict[str, str] = {}  # by name: why
 
     def to_do(self) -> List[Stage]:
-        return [stage for stage in self.chosen if self.cache.record(stage) is None]
+        """Without a record; or with one from elsewhere, where another stage needs its folder."""
+        wanted = {stage.name for stage in self.chosen if self.cache.record(stage) is None}
+        for stage in reversed(self.chosen):  # needs come before
+            if stage.name in wanted:
+                wanted.update(stage.needs)
+        return [stage for stage in self.chosen
+                if stage.name in wanted and self.cache.own_record(stage) is None]
 
     def seconds_left(self, stages: List[Stage]) -> Optional[float]:
         """Of stages that are to do; None when the time of one of them is unknown."""

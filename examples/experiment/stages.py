@@ -6,12 +6,12 @@ stopped, what there is compares all methods on the same seeds.
 
 from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 import scrl
 
 from . import judges, pictures, pretrain
-from .cache import Cache
+from .cache import Cache, Record
 from .flow import Stage, Work, keys_of
 from .settings import Pictures, Settings, as_json
 
@@ -29,9 +29,11 @@ class Plan(NamedTuple):
         return {name: record for name, record in found.items() if record is not None}
 
 
-def plan_of(settings: Settings, out: Path) -> Plan:
+def plan_of(settings: Settings, out: Path,
+            known: Optional[Mapping[str, Record]] = None) -> Plan:
+    """Known: results from elsewhere, which count as done."""
     made = stages(settings)
-    return Plan(settings, made, Cache(out, keys_of(made)))
+    return Plan(settings, made, Cache(out, keys_of(made), known))
 
 
 def check(settings: Settings) -> None:
