@@ -82,11 +82,11 @@ private struct TilePanels {
   var size: Int { Winograd.points * (pointPlane + productPlane) + Winograd.edge }
 
   /// Few channels: so few tiles that they stay in a core's own cache; many: so many that reading
-  /// the transformed weight is repaid.
+  /// the transformed weight is repaid, within 10 MiB a thread for 512 channels on either side.
   init(_ filter: WinogradFilter, tiles: Int, _ workers: Workers) {
     (inputs, outputs) = (filter.inputs, filter.outputs)
     let share = (tiles + workers.count - 1) / workers.count
-    let most = max(12, inputs * outputs / 2048)
+    let most = max(12, min(64, inputs * outputs / 2048))
     let rounds = (share + most - 1) / most
     each = ((share + rounds - 1) / rounds + 5) / 6 * 6
     filterPlane = filter.plane
