@@ -17,12 +17,17 @@ from typing import Any, Dict, Iterable, Mapping, Optional
 from .flow import Stage
 
 
-def write_json(path: Path, value: Any) -> None:
+def _write(path: Path, text: str) -> None:
     """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".new")
-    beside.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n", "utf-8")
+    beside.write_text(text, "utf-8")
     os.replace(beside, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Whole or not at all."""
+    _write(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Optional[Any]:
@@ -53,11 +58,8 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     """Adds to the file, or replaces there, in the order of names; whole or not at all."""
     found = read_records(path)
     found.update((f"{each['stage']}-{each['key']}", each) for each in records)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(path.name + ".new")
-    beside.write_text("".join(json.dumps(found[label], allow_nan=False) + "\n"
-                              for label in sorted(found)), "utf-8")
-    os.replace(beside, path)
+    _write(path, "".join(json.dumps(found[label], allow_nan=False) + "\n"
+                         for label in sorted(found)))
 
 
 class Cache:
