@@ -5,6 +5,7 @@ import json
 import math
 import re
 import sys
+import threading
 import time
 
 import numpy as np
@@ -51,10 +52,11 @@ class Silent(io.StringIO):
     """A stream that is no terminal."""
 
 
-def run(stages, out, expected=None, minutes=None, chosen=None, known=None):
+def run(stages, out, expected=None, minutes=None, chosen=None, known=None, jobs=1):
     cache = Cache(out, flow.keys_of(stages), known)
     teller = runner.Teller(Silent())
-    made = runner.Runner(stages, chosen or stages, cache, expected or {}, {"machine": "m"}, teller)
+    made = runner.Runner(stages, chosen or stages, cache, expected or {}, {"machine": "m"}, teller,
+                         jobs)
     deadline = None if minutes is None else time.monotonic() + 60 * minutes
     return made.run(deadline), made, cache, teller.stream.getvalue()
 
@@ -243,6 +245,57 @@ def test_stopped_and_interrupted_stages_go_on(tmp_path):
     assert done and seen == [0, 4, 7]
     assert cache.spent(stages[0]) > 0
     assert cache.record(stages[0])["seconds"] >= cache.spent(stages[0])
+
+
+def meeting(name, barrier, needs=(), ends=None):
+    """A stage that waits until others are at work with it."""
+    def act(job):
+        barrier.wait(timeout=30)
+        if ends:
+            raise ends
+        return {"value": 1}
+
+    return Stage(name, {}, tuple(needs), 1.0, "things", name, act)
+
+
+def test_jobs_are_at_work_side_by_side_and_after_what_they_need(tmp_path):
+    two, other = threading.Barrier(2), threading.Barrier(2)
+    stages = [meeting("a", two), meeting("b", two), meeting("c", other, ["a", "b"]),
+              meeting("d", other, ["a"])]
+    done, _, cache, said = run(stages, tmp_path, jobs=2)
+    assert done and all(cache.record(each) for each in stages)
+    assert "[4/4]" in said and "s left · a 0 %, begins" in said.replace("?", "0 s")
+    plan_of = runner.plan([stage("slow", [], work=8)], Cache(tmp_path, {"slow": "k"}), {"slow": 2.0}, 2)
+    assert "2 s left" in plan_of
+
+
+def test_a_failure_beside_another_stage_leaves_it_alone(tmp_path):
+    both = threading.Barrier(2)
+    stages = [meeting("a", both, ends=OSError("no room")), meeting("b", both),
+              stage("c", [], ["a"]), stage("d", [], ["c"])]
+    done, made, cache, _ = run(stages, tmp_path, jobs=2)
+    assert not done and cache.record(stages[1])
+    assert set(made.failed) == {"a", "c", "d"} and made.failed["d"] == "needs c"
+
+
+def test_an_interruption_lets_the_others_save(tmp_path):
+    both, kept = threading.Barrier(2), []
+
+    def act(job):
+        both.wait(timeout=30)
+        until = time.monotonic() + 30
+        while not job.should_stop() and time.monotonic() < until:
+            time.sleep(0.01)
+        kept.append(job.should_stop())
+        raise Stopped
+
+    stages = [meeting("a", both, ends=KeyboardInterrupt()),
+              Stage("b", {}, (), 1.0, "things", "b", act), stage("c", [])]
+    with pytest.raises(KeyboardInterrupt):
+        run(stages, tmp_path, jobs=2)
+    cache = Cache(tmp_path, flow.keys_of(stages))
+    assert kept == [True] and not any(cache.record(each) for each in stages)
+    assert cache.spent(stages[1]) > 0
 
 
 def test_no_stage_begins_after_the_time(tmp_path):

@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -42,6 +43,9 @@ def options(arguments: Optional[List[str]]) -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="PARTS",
                         help="stages whose names have one of these parts, and what they need: "
                              "'linear', 'scrl', '0', 'regions.byol.1', separated by commas")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)),
+                        help="stages at work at a time, one thread each; as many as CPUs. No result "
+                             "depends on it")
     parser.add_argument("--minutes", type=float,
                         help="stops after this time; what was done is kept")
     parser.add_argument("--variants", action="store_true",
@@ -59,6 +63,8 @@ def options(arguments: Optional[List[str]]) -> argparse.Namespace:
         asked.out = Path("runs/experiment-reduced" if asked.reduced else "runs/experiment")
     if asked.minutes is not None and not asked.minutes > 0:
         parser.error("--minutes is more than 0")
+    if asked.jobs < 1:
+        parser.error("--jobs is 1 or more")
     return asked
 
 
@@ -108,7 +114,7 @@ def work(asked: argparse.Namespace) -> int:
     if asked.plan:
         for plan in to_do:
             print(f"settings: {plan.settings.name}")
-            print(runner.plan(_chosen(asked, plan), plan.cache, settings.expected))
+            print(runner.plan(_chosen(asked, plan), plan.cache, settings.expected, asked.jobs))
         return 0
     with alone(asked.out):
         code = 0
@@ -139,7 +145,7 @@ def _run(asked: argparse.Namespace, plans: List[Plan]) -> int:
     failed: Dict[str, str] = {}
     for plan in plans:
         run = runner.Runner(plan.stages, _chosen(asked, plan), plan.cache, plan.settings.expected,
-                            machine.facts())
+                            machine.facts(), jobs=asked.jobs)
         if len(plans) > 1 and run.to_do():
             run.teller.line(f"settings: {plan.settings.name}")
         try:

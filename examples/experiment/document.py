@@ -117,7 +117,7 @@ def _head(settings: Settings, records: Mapping[str, Mapping[str, Any]], missing:
                     f"to do: {', '.join(missing[:6])}{' …' if len(missing) > 6 else ''}.\n")
     if records:
         text.append(f"Measured {when[0]}{'' if when[0] == when[-1] else ' to ' + when[-1]} in "
-                    f"{clock.duration(seconds)} of work on "
+                    f"{clock.duration(seconds)} of one thread's work on "
                     f"{'; '.join(machines) or 'an unnamed machine'}.\n")
     return "\n".join(text)
 

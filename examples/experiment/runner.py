@@ -1,12 +1,14 @@
-"""Runs stages one after another, tells how far it is, and stops when the time is over.
+"""Runs stages, several at a time, tells how far they are, and stops when the time is over.
 
-A stage that fails does not end the rest: what does not need it goes on, and the next run tries it
-again.
+A stage begins when those it needs have ended, in the order given. One that fails does not end the
+rest: what does not need it goes on, and the next run tries it again.
 """
 
 import sys
+import threading
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional, TextIO
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, Callable, Dict, List, Mapping, Optional, Set, TextIO
 
 from . import clock
 from .cache import Cache
@@ -38,16 +40,39 @@ class Teller:
         self.stream.flush()
 
 
+class Progress:
+    """How far a stage at work is."""
+
+    def __init__(self, share: float, whole: Optional[float]) -> None:
+        """Share: what earlier attempts did; whole: the seconds expected of all of it."""
+        self.start, self.first, self.whole = time.monotonic(), share, whole
+        self.share, self.text = share, "begins"
+
+    def seconds_left(self) -> Optional[float]:
+        if self.share > self.first + 0.005:
+            took = time.monotonic() - self.start
+            return took * (1 - self.share) / (self.share - self.first)
+        return None if self.whole is None else self.whole * (1 - self.share)
+
+
 class Runner:
-    """All stages of the settings, those chosen for now, and where results are."""
+    """All stages of the settings, those chosen for now, and where results are. `jobs` of them are
+    at work at a time; a stage's work is done in a thread of its own."""
 
     def __init__(self, stages: List[Stage], chosen: List[Stage], cache: Cache,
                  expected: Mapping[str, float], facts: Dict[str, Any],
-                 teller: Optional[Teller] = None) -> None:
+                 teller: Optional[Teller] = None, jobs: int = 1) -> None:
         self.stages, self.chosen, self.cache = stages, chosen, cache
-        self.expected, self.facts = expected, facts
+        self.expected, self.facts, self.jobs = expected, facts, jobs
         self.teller = teller or Teller()
         self.failed: Dict[str, str] = {}  # by name: why
+        self._lock = threading.RLock()    # of all below, the cache and the teller
+        self._open: Dict[str, Stage] = {}  # by name, in order: to do, or at work
+        self._begun: Set[str] = set()      # names of those that this run began
+        self._at_work: Dict[str, Progress] = {}
+        self._count = 0                    # of stages to do, when the run began
+        self._deadline: Optional[float] = None
+        self._interrupted = threading.Event()
 
     def to_do(self) -> List[Stage]:
         """Without a record; or with one from elsewhere, where another stage needs its folder."""
@@ -59,7 +84,7 @@ class Runner:
                 if stage.name in wanted and self.cache.own_record(stage) is None]
 
     def seconds_left(self, stages: List[Stage]) -> Optional[float]:
-        """Of stages that are to do; None when the time of one of them is unknown."""
+        """Of stages that are to do, one after another; None when that of one of them is unknown."""
         rates = clock.measured(self.stages, self.cache)
         total = 0.0
         for stage in stages:
@@ -71,63 +96,109 @@ class Runner:
 
     def run(self, deadline: Optional[float] = None) -> bool:
         """Does what is to do, until a moment of time.monotonic(); True when all chosen is done.
-        KeyboardInterrupt passes through."""
-        queue = self.to_do()
-        for number, stage in enumerate(queue):
-            if deadline is not None and time.monotonic() >= deadline:
-                self.teller.line(f"the time is over; {len(queue) - number} stages are left")
-                return False
-            broken = [name for name in stage.needs if name in self.failed]
-            if broken:
-                self.failed[stage.name] = f"needs {', '.join(broken)}"
-                continue
-            try:
-                self._one(stage, f"[{number + 1}/{len(queue)}]", queue[number + 1:], deadline)
-            except Stopped:
-                self.teller.line(f"the time is over in {stage.name}; "
-                                 f"{len(queue) - number} stages are left")
-                return False
-            except Exception as error:  # whatever a stage meets, the others go on
-                self.failed[stage.name] = f"{type(error).__name__}: {error}"
-                self.teller.line(f"{stage.name} failed: {self.failed[stage.name]}")
-        return not self.failed
 
-    def _one(self, stage: Stage, place: str, later: List[Stage],
-             deadline: Optional[float]) -> None:
+        KeyboardInterrupt passes through, after the stages at work have saved what they did.
+        """
+        self._deadline = deadline
+        self._interrupted.clear()
+        self._open = {stage.name: stage for stage in self.to_do()}
+        self._begun.clear()
+        self._count = len(self._open)
+        at_work: Set["Future[None]"] = set()
+        with ThreadPoolExecutor(self.jobs) as pool:
+            try:
+                while True:
+                    at_work.update(pool.submit(self._one, stage)
+                                   for stage in self._next(self.jobs - len(at_work)))
+                    if not at_work:
+                        break
+                    ended, at_work = wait(at_work, return_when=FIRST_COMPLETED)
+                    for future in ended:
+                        future.result()
+            except BaseException:
+                self._interrupted.set()
+                raise
+        if self._open:
+            self.teller.line(f"the time is over; {len(self._open)} stages are left")
+        return not self._open and not self.failed
+
+    def _should_stop(self) -> bool:
+        return self._interrupted.is_set() or (
+            self._deadline is not None and time.monotonic() >= self._deadline)
+
+    def _next(self, places: int) -> List[Stage]:
+        """Stages that may begin; what needs one that failed has failed with it."""
+        found: List[Stage] = []
+        with self._lock:
+            for stage in list(self._open.values()):
+                broken = [name for name in stage.needs if name in self.failed]
+                if broken:
+                    self.failed[stage.name] = f"needs {', '.join(broken)}"
+                    del self._open[stage.name]
+                elif len(found) < places and not self._should_stop() and (
+                        stage.name not in self._begun) and not any(
+                        name in self._open for name in stage.needs):
+                    found.append(stage)
+                    self._begun.add(stage.name)
+        return found
+
+    def _one(self, stage: Stage) -> None:
+        """A stage from its beginning to its record. Runs in a thread of the pool."""
         by_name = {each.name: each for each in self.stages}
         needs = {name: by_name[name] for name in stage.needs}
         folder = self.cache.folder(stage)
         folder.mkdir(parents=True, exist_ok=True)
-        rest = self.seconds_left(later)
-        whole = clock.seconds_of(stage, clock.measured(self.stages, self.cache), self.expected)
-        start, first = time.monotonic(), stage.begun(folder)
+        with self._lock:
+            rates = clock.measured(self.stages, self.cache)
+            progress = self._at_work[stage.name] = Progress(
+                stage.begun(folder), clock.seconds_of(stage, rates, self.expected))
+            later = self.seconds_left([each for each in self._open.values()
+                                       if each.name not in self._begun])
 
         def tell(share: float, text: str) -> None:
-            def line() -> str:
-                took = time.monotonic() - start
-                own = (took * (1 - share) / (share - first) if share > first + 0.005
-                       else None if whole is None else whole * (1 - share))
-                total = None if own is None or rest is None else own + rest
-                return (f"{place} {stage.name}  {100 * share:.0f} %  {text}  "
-                        f"{clock.duration(own)} of it, {clock.duration(total)} of all left")
-
-            self.teller.now(line)
+            with self._lock:
+                progress.share, progress.text = share, text
+                self.teller.now(lambda: self._line(later))
 
         work = Work(
             folder, {name: self.cache.folder(each) for name, each in needs.items()},
             {name: (self.cache.record(each) or {})["result"] for name, each in needs.items()},
-            tell, lambda: deadline is not None and time.monotonic() >= deadline)
-        tell(first, "begins")
+            tell, self._should_stop)
+        tell(progress.share, progress.text)
         try:
             result = stage.run(work)
-        except BaseException:
-            self.cache.add_spent(stage, time.monotonic() - start)
-            raise
-        self.cache.put(stage, result, time.monotonic() - start, self.facts)
-        record = self.cache.record(stage) or {}
-        left = self.seconds_left([each for each in later if each.name not in self.failed])
-        took = clock.duration(record["seconds"])
-        self.teller.line(f"{place} {stage.name}: {told(result)} ({took}; {clock.duration(left)} left)")
+        except BaseException as error:
+            self._ended_early(stage, error)
+            if not isinstance(error, Exception):  # KeyboardInterrupt
+                raise
+        else:
+            self._done(stage, result)
+
+    def _done(self, stage: Stage, result: Dict[str, Any]) -> None:
+        with self._lock:
+            seconds = time.monotonic() - self._at_work.pop(stage.name).start
+            self.cache.put(stage, result, seconds, self.facts)
+            del self._open[stage.name]
+            whole = seconds + self.cache.spent(stage)
+            self.teller.line(f"[{self._count - len(self._open)}/{self._count}] {stage.name}: "
+                             f"{told(result)} ({clock.duration(whole)})")
+
+    def _ended_early(self, stage: Stage, error: BaseException) -> None:
+        """Stopped and interrupted stages stay open; one that failed is not begun again."""
+        with self._lock:
+            self.cache.add_spent(stage, time.monotonic() - self._at_work.pop(stage.name).start)
+            if isinstance(error, Exception) and not isinstance(error, Stopped):
+                del self._open[stage.name]
+                self.failed[stage.name] = f"{type(error).__name__}: {error}"
+                self.teller.line(f"{stage.name} failed: {self.failed[stage.name]}")
+
+    def _line(self, later: Optional[float]) -> str:
+        """The stages at work, and the time left; later: the seconds of those that have not begun."""
+        lefts = [later, *(each.seconds_left() for each in self._at_work.values())]
+        total = None if None in lefts else sum(each or 0.0 for each in lefts) / self.jobs
+        running = " · ".join(f"{name} {100 * each.share:.0f} %, {each.text}"
+                             for name, each in self._at_work.items())
+        return f"{clock.duration(total)} left · {running}"
 
 
 def told(result: Mapping[str, Any]) -> str:
@@ -137,8 +208,8 @@ def told(result: Mapping[str, Any]) -> str:
     return ", ".join(parts[:5]) or "done"
 
 
-def plan(stages: List[Stage], cache: Cache, expected: Mapping[str, float]) -> str:
-    """What is done, what is left and how long it takes, as a table in text."""
+def plan(stages: List[Stage], cache: Cache, expected: Mapping[str, float], jobs: int = 1) -> str:
+    """What is done, what is left and how long it takes with so many jobs, as a table in text."""
     rates = clock.measured(stages, cache)
     lines = [f"{'stage':<28} {'state':<12} {'work':>16} {'time':>12}"]
     done = left = 0.0
@@ -160,5 +231,5 @@ def plan(stages: List[Stage], cache: Cache, expected: Mapping[str, float]) -> st
         time_of = clock.duration(seconds) + guess
         lines.append(f"{stage.name:<28} {state:<12} {work:>16} {time_of:>12}")
     lines.append(f"done in {clock.duration(done)}; {'more than ' if unknown else ''}"
-                 f"{clock.duration(left)} left; ~: by the settings' expected rates, else measured")
+                 f"{clock.duration(left / jobs)} left; ~: by the settings' expected rates, else measured")
     return "\n".join(lines)

@@ -128,6 +128,7 @@ def _pictures(scale: float) -> Dict[str, Pictures]:
 COMMON = {
     "model.arch": "resnet18", "roi.stage": "layer3", "views.size": 112, "boxes.min_size": 16,
     "train.batch": 32, "checkpoint.every": 200, "checkpoint.keep": 1,
+    "threads": 1,
 }
 OWN = {
     "random": {"method": "scrl"},
@@ -154,7 +155,7 @@ FULL = Settings(
     # The pyramid's layer4 is fresh for all methods: all of the backbone is trained, norms too.
     detection=Detection(300, {
         "detect.batch": 8, "detect.base_lr": 0.04,
-        "detect.norm": "trained", "detect.freeze_at": 0}),
+        "detect.norm": "trained", "detect.freeze_at": 0, "threads": 1}),
     expected=EXPECTED,
 )
 # The same in a quarter of an hour: what comes out says that the machinery works, no more.
@@ -179,7 +180,7 @@ VARIANTS = (
                               "pretraining.own.byol.optimizer.base_lr": "1.0"}),
     Variant("twice the rate", {"pretraining.own.scrl.optimizer.base_lr": "4.0",
                                "pretraining.own.byol.optimizer.base_lr": "4.0"}),
-    Variant("a wider crop", {"pretraining.common.views.crop_scale": "0.4:1"}),
+    Variant("crops of 0.4 at least", {"pretraining.common.views.crop_scale": "0.4:1"}),
 )
 
 
