@@ -154,7 +154,7 @@ FULL = Settings(
     quick=Quick(images=300, grid=16),
     # The pyramid's layer4 is fresh for all methods: all of the backbone is trained, norms too.
     detection=Detection(300, {
-        "detect.batch": 8, "detect.base_lr": 0.04,
+        "detect.batch": 8, "detect.base_lr": 0.01,
         "detect.norm": "trained", "detect.freeze_at": 0, "threads": 1}),
     expected=EXPECTED,
 )
