@@ -278,6 +278,17 @@ def test_a_failure_beside_another_stage_leaves_it_alone(tmp_path):
     assert set(made.failed) == {"a", "c", "d"} and made.failed["d"] == "needs c"
 
 
+def test_a_stage_without_room_for_its_folder_or_result_fails_alone(tmp_path):
+    calls = []
+    stages = [stage("a", calls), stage("b", calls, result={"value": math.nan}), stage("c", calls)]
+    folder = Cache(tmp_path, flow.keys_of(stages)).folder(stages[0])
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file in its place")
+    done, made, cache, _ = run(stages, tmp_path)
+    assert not done and set(made.failed) == {"a", "b"} and calls == ["b", "c"]
+    assert cache.record(stages[2])
+
+
 def test_an_interruption_lets_the_others_save(tmp_path):
     both, kept = threading.Barrier(2), []
 

@@ -147,7 +147,6 @@ class Runner:
         by_name = {each.name: each for each in self.stages}
         needs = {name: by_name[name] for name in stage.needs}
         folder = self.cache.folder(stage)
-        folder.mkdir(parents=True, exist_ok=True)
         with self._lock:
             rates = clock.measured(self.stages, self.cache)
             progress = self._at_work[stage.name] = Progress(
@@ -160,25 +159,24 @@ class Runner:
                 progress.share, progress.text = share, text
                 self.teller.now(lambda: self._line(later))
 
-        work = Work(
-            folder, {name: self.cache.folder(each) for name, each in needs.items()},
-            {name: (self.cache.record(each) or {})["result"] for name, each in needs.items()},
-            tell, self._should_stop)
-        tell(progress.share, progress.text)
         try:
-            result = stage.run(work)
+            folder.mkdir(parents=True, exist_ok=True)
+            work = Work(
+                folder, {name: self.cache.folder(each) for name, each in needs.items()},
+                {name: (self.cache.record(each) or {})["result"] for name, each in needs.items()},
+                tell, self._should_stop)
+            tell(progress.share, progress.text)
+            self._done(stage, stage.run(work))
         except BaseException as error:
             self._ended_early(stage, error)
             if not isinstance(error, Exception):  # KeyboardInterrupt
                 raise
-        else:
-            self._done(stage, result)
 
     def _done(self, stage: Stage, result: Dict[str, Any]) -> None:
         with self._lock:
-            seconds = time.monotonic() - self._at_work.pop(stage.name).start
+            seconds = time.monotonic() - self._at_work[stage.name].start
             self.cache.put(stage, result, seconds, self.facts)
-            del self._open[stage.name]
+            del self._open[stage.name], self._at_work[stage.name]
             whole = seconds + self.cache.spent(stage)
             self.teller.line(f"[{self._count - len(self._open)}/{self._count}] {stage.name}: "
                              f"{told(result)} ({clock.duration(whole)})")
