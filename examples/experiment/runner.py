@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any, Callable, Dict, List, Mapping, Optional, Set, TextIO
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Set, TextIO
 
 from . import clock
 from .cache import Cache
@@ -68,8 +68,8 @@ class Runner:
         self.failed: Dict[str, str] = {}  # by name: why
         self._lock = threading.RLock()    # of all below, the cache and the teller
         self._open: Dict[str, Stage] = {}  # by name, in order: to do, or at work
-        self._begun: Set[str] = set()      # names of those that this run began
         self._at_work: Dict[str, Progress] = {}
+        self._later: Optional[float] = 0.0  # seconds of those to do; None: not known
         self._count = 0                    # of stages to do, when the run began
         self._deadline: Optional[float] = None
         self._interrupted = threading.Event()
@@ -83,9 +83,8 @@ class Runner:
         return [stage for stage in self.chosen
                 if stage.name in wanted and self.cache.own_record(stage) is None]
 
-    def seconds_left(self, stages: List[Stage]) -> Optional[float]:
+    def _seconds(self, stages: Iterable[Stage], rates: Mapping[str, float]) -> Optional[float]:
         """Of stages that are to do, one after another; None when that of one of them is unknown."""
-        rates = clock.measured(self.stages, self.cache)
         total = 0.0
         for stage in stages:
             seconds = clock.seconds_of(stage, rates, self.expected)
@@ -102,7 +101,6 @@ class Runner:
         self._deadline = deadline
         self._interrupted.clear()
         self._open = {stage.name: stage for stage in self.to_do()}
-        self._begun.clear()
         self._count = len(self._open)
         at_work: Set["Future[None]"] = set()
         with ThreadPoolExecutor(self.jobs) as pool:
@@ -127,19 +125,24 @@ class Runner:
             self._deadline is not None and time.monotonic() >= self._deadline)
 
     def _next(self, places: int) -> List[Stage]:
-        """Stages that may begin; what needs one that failed has failed with it."""
+        """Stages that begin; what needs one that failed has failed with it."""
         found: List[Stage] = []
         with self._lock:
+            rates = clock.measured(self.stages, self.cache)
             for stage in list(self._open.values()):
                 broken = [name for name in stage.needs if name in self.failed]
                 if broken:
                     self.failed[stage.name] = f"needs {', '.join(broken)}"
                     del self._open[stage.name]
                 elif len(found) < places and not self._should_stop() and (
-                        stage.name not in self._begun) and not any(
+                        stage.name not in self._at_work) and not any(
                         name in self._open for name in stage.needs):
                     found.append(stage)
-                    self._begun.add(stage.name)
+                    self._at_work[stage.name] = Progress(
+                        stage.begun(self.cache.folder(stage)),
+                        clock.seconds_of(stage, rates, self.expected))
+            self._later = self._seconds((stage for stage in self._open.values()
+                                         if stage.name not in self._at_work), rates)
         return found
 
     def _one(self, stage: Stage) -> None:
@@ -147,17 +150,12 @@ class Runner:
         by_name = {each.name: each for each in self.stages}
         needs = {name: by_name[name] for name in stage.needs}
         folder = self.cache.folder(stage)
-        with self._lock:
-            rates = clock.measured(self.stages, self.cache)
-            progress = self._at_work[stage.name] = Progress(
-                stage.begun(folder), clock.seconds_of(stage, rates, self.expected))
-            later = self.seconds_left([each for each in self._open.values()
-                                       if each.name not in self._begun])
+        progress = self._at_work[stage.name]
 
         def tell(share: float, text: str) -> None:
             with self._lock:
                 progress.share, progress.text = share, text
-                self.teller.now(lambda: self._line(later))
+                self.teller.now(self._line)
 
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -185,14 +183,16 @@ class Runner:
         """Stopped and interrupted stages stay open; one that failed is not begun again."""
         with self._lock:
             self.cache.add_spent(stage, time.monotonic() - self._at_work.pop(stage.name).start)
-            if isinstance(error, Exception) and not isinstance(error, Stopped):
+            if isinstance(error, Stopped):
+                self._interrupted.set()
+            elif isinstance(error, Exception):
                 del self._open[stage.name]
                 self.failed[stage.name] = f"{type(error).__name__}: {error}"
                 self.teller.line(f"{stage.name} failed: {self.failed[stage.name]}")
 
-    def _line(self, later: Optional[float]) -> str:
-        """The stages at work, and the time left; later: the seconds of those that have not begun."""
-        lefts = [later, *(each.seconds_left() for each in self._at_work.values())]
+    def _line(self) -> str:
+        """The stages at work, and the time left."""
+        lefts = [self._later, *(each.seconds_left() for each in self._at_work.values())]
         total = None if None in lefts else sum(each or 0.0 for each in lefts) / self.jobs
         running = " · ".join(f"{name} {100 * each.share:.0f} %, {each.text}"
                              for name, each in self._at_work.items())
