@@ -19,6 +19,7 @@ from told import median, tell
 
 HIDDEN, OUTPUT = 4096, 256
 RATE, MOMENTUM, DECAY, TRUST, AVERAGE = 0.45, 0.9, 1e-6, 1e-3, 0.97
+EMULATED = 3  # times as long in bf16 as in fp32: a step of such convolutions is nobody's best
 
 
 def options():
@@ -35,6 +36,27 @@ def options():
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice")
     return parser.parse_args()
+
+
+def slower_in_bf16(repeats=5):
+    """How many times as long as in fp32 a bottleneck's convolutions take, of 8 maps of 14².
+
+    In time of one thread on the CPU, whatever else runs there. On a CPU without bf16 arithmetic PyTorch may have kernels that convert, or loops.
+    """
+    inputs = torch.randn(8, 256, 14, 14).contiguous(memory_format=torch.channels_last)
+    layers = [nn.Conv2d(256, 64, 1), nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 256, 1)]
+    block = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+    least = []
+    with torch.no_grad():
+        for dtype in (torch.float32, torch.bfloat16):
+            block, inputs = block.to(dtype), inputs.to(dtype)
+            times = []
+            for _ in range(1 + repeats):
+                start = time.thread_time()
+                block(inputs)
+                times.append(time.thread_time() - start)
+            least.append(min(times[1:]))
+    return least[1] / least[0]
 
 
 def head(inputs):
@@ -115,9 +137,12 @@ class Step:
 
 def main():
     asked = options()
-    if asked.threads:
-        torch.set_num_threads(asked.threads)
     torch.manual_seed(0)
+    every = asked.threads or torch.get_num_threads()
+    torch.set_num_threads(1)
+    if asked.dtype == "bf16" and (times := slower_in_bf16()) > EMULATED:
+        raise SystemExit(f"bf16 convolutions take {times:.0f} times as long as fp32's on this CPU")
+    torch.set_num_threads(every)
     step = Step(asked)
     times = []
     for number in range(asked.warmup + asked.steps):
