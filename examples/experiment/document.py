@@ -96,7 +96,7 @@ def render(base: Plan, records: Mapping[str, Mapping[str, Any]], values: measure
         parts.append(f"![Loss of each run]({pictures['curves']})\n")
     parts.append(_health(settings, records))
     parts.append(_method(settings))
-    return "\n".join(parts)
+    return "\n".join(filter(None, parts))
 
 
 def _head(settings: Settings, records: Mapping[str, Mapping[str, Any]], missing: List[str],
@@ -248,8 +248,9 @@ def _method(settings: Settings) -> str:
             "Classes are ten surface patterns; colour, turn, scale and outline are random. A "
             "centred object has parts that share its pattern alone. SCRL and BYOL see scenes and centred "
             "objects without labels; supervised training sees the centred objects with theirs, as "
-            "many pictures in all. Whole images are judged on centred objects, regions and "
-            "detection on scenes; no judge's picture was pretrained on.\n\n"
+            "many pictures in all. Those labels are the classes that the judges ask for: a ceiling, no "
+            "rival. Whole images are judged on centred objects, regions and detection on scenes; no "
+            "judge's picture was pretrained on.\n\n"
             + _table(["pictures", "kind", "number", "side", "seed"], sets)
             + "\nOf all methods: " + ", ".join(f"`{key}={value}`" for key, value in values.items())
             + ".\n\n" + _table(["method", "its own"], own)
