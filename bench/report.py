@@ -61,10 +61,13 @@ def best(measured, kinds):
 def ratios(measured):
     """Lines that compare ours with the best fp32 peer, and with the best of all."""
     lines = []
-    groups = [("the best fp32 peer", ("fp32",)), ("the best peer of all", ("fp32", "bf16"))]
-    has_bf16 = any(each.kind == "bf16" for each in measured)
+    groups = [("the best fp32 peer", ("fp32",))]
+    if any(each.kind == "bf16" for each in measured):
+        groups.append(("the best peer of all", ("fp32", "bf16")))
+        if best(measured, ("fp32", "bf16")) is best(measured, ("fp32",)):
+            del groups[0]
     for ours in (best(measured, (kind,)) for kind in ("ours", "ours bf16")):
-        for title, kinds in groups if has_bf16 else groups[:1]:
+        for title, kinds in groups:
             peer = best(measured, kinds)
             told = ratio(ours, peer) if ours and peer else None
             if told:

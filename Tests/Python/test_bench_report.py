@@ -74,6 +74,16 @@ def test_report_takes_ratios_within_a_round(text):
     assert "best peer of all, P bf16: **2.00** (2.00 … 2.00)" in text
 
 
+def test_report_compares_once_where_the_best_of_all_is_an_fp32_peer(tmp_path):
+    data = canned()
+    data["runs"] = [run for run in data["runs"] if run["program"] != "P bf16"]
+    (tmp_path / "raw.json").write_text(json.dumps(data))
+    done = bench("--report", "--results", tmp_path / "raw.json", "--out", tmp_path / "B.md")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "B.md").read_text()
+    assert "best peer of all, P fp32: **2.50**" in text and "best fp32 peer" not in text
+
+
 def test_report_says_why_a_peer_is_missing(text):
     assert "| P gone | not measured: ModuleNotFoundError: No module named 'gone' |" in text
 
