@@ -41,8 +41,11 @@ def options():
 def slower_in_bf16(repeats=5):
     """How many times as long as in fp32 a bottleneck's convolutions take, of 8 maps of 14².
 
-    In time of one thread on the CPU, whatever else runs there. On a CPU without bf16 arithmetic PyTorch may have kernels that convert, or loops.
+    Told in one thread's own time, whatever else runs. On a CPU without bf16 arithmetic PyTorch
+    may have kernels that convert, or loops.
     """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     inputs = torch.randn(8, 256, 14, 14).contiguous(memory_format=torch.channels_last)
     layers = [nn.Conv2d(256, 64, 1), nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 256, 1)]
     block = nn.Sequential(*layers).to(memory_format=torch.channels_last)
@@ -56,6 +59,7 @@ def slower_in_bf16(repeats=5):
                 block(inputs)
                 times.append(time.thread_time() - start)
             least.append(min(times[1:]))
+    torch.set_num_threads(threads)
     return least[1] / least[0]
 
 
@@ -137,12 +141,11 @@ class Step:
 
 def main():
     asked = options()
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
     torch.manual_seed(0)
-    every = asked.threads or torch.get_num_threads()
-    torch.set_num_threads(1)
     if asked.dtype == "bf16" and (times := slower_in_bf16()) > EMULATED:
         raise SystemExit(f"bf16 convolutions take {times:.0f} times as long as fp32's on this CPU")
-    torch.set_num_threads(every)
     step = Step(asked)
     times = []
     for number in range(asked.warmup + asked.steps):

