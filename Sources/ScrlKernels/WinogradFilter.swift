@@ -10,35 +10,22 @@ struct WinogradFilter {
   /// For the gradient of the input: the weight's own inputs and outputs are exchanged, its taps
   /// turned by half a turn.
   let isTurned: Bool
-  var plane: Int { Winograd.plane(outputs * inputs) }  // floats of a point
+  var slicePlane: Int { Winograd.plane(inputs * 16) }  // floats of a point
+  let scratch = 9 * 64 + 18 * 8
 
-  /// (36, O/16, I, 16), a plane for each point.
-  func transformed(
-    _ weight: UnsafePointer<Float>, _ workers: Workers
-  ) throws(ScrlError) -> Tensor {
-    let result = try Tensor(uninitialized: [Winograd.points, plane])
-    let factors = result.pointer
-    let size = 8 * 16  // floats of a piece and a point
-    let slots = try ScratchSlots(workers, size: Winograd.points * size + 9 * 64 + 18 * 8)
-    let groups = inputs / 8
-    workers.run(outputs / 16 * groups) { piece in
-      let (pair, group) = piece.quotientAndRemainder(dividingBy: groups)
-      slots.borrow { points in
-        let taps = points + Winograd.points * size
-        for half in 0..<2 {
-          gather(weight, 2 * pair + half, group, into: taps)
-          for lane in 0..<8 {
-            transform(
-              taps + lane &* 8, taps + 9 &* 64, into: points + lane &* 16 + half &* 8, size)
-          }
-        }
-        let to = factors + (pair * groups + group) * size
-        for point in 0..<Winograd.points {
-          (to + point &* plane).update(from: points + point &* size, count: size)
+  /// 16 outputs: (36, I, 16), a plane for each point.
+  func transform(
+    _ weight: UnsafePointer<Float>, pair: Int, into points: Winograd.Cells, _ taps: Winograd.Cells
+  ) {
+    for group in 0..<inputs / 8 {
+      for half in 0..<2 {
+        gather(weight, 2 &* pair &+ half, group, into: taps)
+        let to = points + (group &* 128 &+ half &* 8)
+        for lane in 0..<8 {
+          transform(taps + lane &* 8, taps + 9 &* 64, into: to + lane &* 16, slicePlane)
         }
       }
     }
-    return result
   }
 
   /// Nine taps, 64 floats apart, → 36 points.

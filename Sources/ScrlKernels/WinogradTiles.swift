@@ -28,13 +28,23 @@ struct WinogradTiles {
     )
   }
 
+  /// Where points lie: those of the k-th tile from first + (k/6)·six + (k mod 6)·step on, one in
+  /// each plane.
+  struct Place {
+    let first, six, step, plane: Int
+
+    @inline(__always)
+    func callAsFunction(_ k: Int) -> Int {
+      let (sixes, rest) = k.quotientAndRemainder(dividingBy: 6)
+      return first &+ sixes &* six &+ rest &* step
+    }
+  }
+
   /// The six by six inputs of each tile, one cell beyond it on all sides, as 36 points.
-  /// - Parameters:
-  ///   - y: point p of the k-th tile goes to y + p·stride + 8·k.
-  ///   - edge: room for 36 cells of eight.
+  /// - Parameter edge: room for 36 cells of eight.
   func gatherInputs(
     _ x: UnsafePointer<Float>, _ tiles: Range<Int>, group: Int, into y: Winograd.Cells,
-    stride: Int, _ edge: Winograd.Cells
+    _ place: Place, _ edge: Winograd.Cells
   ) {
     gather(x, tiles, group, 1, Winograd.reach, edge) { from, line, cell, k in
       let middle = edge + Winograd.points &* Winograd.lanes
@@ -43,7 +53,8 @@ struct WinogradTiles {
       }
       for row in 0..<Winograd.reach {
         Winograd.input(
-          middle + row &* 48, 8, y + k &* 8 + row &* Winograd.reach &* stride, stride)
+          middle + row &* 48, 8, y + (place(k) &+ row &* Winograd.reach &* place.plane),
+          place.plane)
       }
     }
   }

@@ -16,6 +16,9 @@ enum Winograd {
 
   static let edge = 2 * points * lanes  // floats of scratch that a tile's way in or out takes
 
+  /// What fits the cores' shared cache beside the activations that come and go: 5 MiB.
+  static let sharedFloats = 5 << 18
+
   typealias Cells = UnsafeMutablePointer<Float>  // eight floats each
 
   /// Floats from one point's plane to the next. The 36 are written side by side: a line more, so

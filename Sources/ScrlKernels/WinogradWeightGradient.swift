@@ -29,8 +29,10 @@ extension WinogradConvolution {
         slots.borrow { edge in
           if task < sources.groups {
             sources.gatherInputs(
-              from, tiles, group: task, into: values + task * gradient.most * 8,
-              stride: gradient.valuePlane, edge)
+              from, tiles, group: task, into: values,
+              WinogradTiles.Place(
+                first: task * gradient.most * 8, six: 48, step: 8, plane: gradient.valuePlane),
+              edge)
           } else {
             let group = task - sources.groups
             targets.gatherOutputGradients(
@@ -52,7 +54,7 @@ extension WinogradConvolution {
 
   /// So many that both sides' points stay in the cores' shared cache.
   private static func tilesAtOnce(_ inputs: Int, _ outputs: Int, _ tiles: Int) -> Int {
-    let fitting = (1 << 22) / (Winograd.points * (inputs + outputs))
+    let fitting = Winograd.sharedFloats / (Winograd.points * (inputs + outputs))
     return max(1, min(tiles, max(96, min(384, fitting))))
   }
 }
@@ -99,7 +101,7 @@ private struct WeightGradient {
             + (input &- rows.lowerBound) &* 16
           fourColumns(
             values + point &* valuePlane + group &* 8 &* most + half, panel, depth: tiles,
-            into: to)
+            into: to, to + 8, step: 16)
         }
       }
     }

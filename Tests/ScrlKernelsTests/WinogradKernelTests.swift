@@ -14,10 +14,12 @@ struct WinogradCase: CustomTestStringConvertible {
   }
 
   // Whole tiles, cut ones, maps within one tile; more tiles than the weight's gradient takes at
-  // once (384), and channels that leave squares of 32 incomplete.
+  // once (384), and channels that leave squares of 32 incomplete. The last two: so many channels
+  // that threads share the points, and more tiles than they share at once (189 or 175).
   static let all = [
     (16, 16, 2, 8, 8), (32, 16, 3, 7, 5), (16, 48, 2, 9, 14), (64, 32, 1, 3, 1), (48, 80, 2, 6, 6),
     (16, 16, 1, 1, 1), (16, 16, 1, 90, 83), (16, 32, 0, 5, 5),
+    (192, 208, 1, 7, 5), (208, 192, 200, 1, 1),
   ].flatMap { c in
     [8, 16].map {
       WinogradCase(
