@@ -2,13 +2,11 @@
 // Letters: K the depth of a sum; a panel of width w holds K rows of w floats, one after another.
 
 /// m (6 rows of 16) = rows (K blocks of eight, `step` apart, each 6 rows of eight) · panel (K×16).
-/// - Parameters:
-///   - depth: K, a multiple of eight.
-///   - adds: to what m holds.
+/// - Parameter depth: K, a multiple of eight.
 @inline(__always)
 func sixRows(
   _ rows: UnsafePointer<Float>, step: Int, _ panel: UnsafePointer<Float>, depth: Int,
-  into m: UnsafeMutablePointer<Float>, adds: Bool = false
+  into m: UnsafeMutablePointer<Float>
 ) {
   var (a0, a1, b0, b1, c0, c1) = (Eight(), Eight(), Eight(), Eight(), Eight(), Eight())
   var (d0, d1, e0, e1, f0, f1) = (Eight(), Eight(), Eight(), Eight(), Eight(), Eight())
@@ -26,14 +24,6 @@ func sixRows(
     }
     row += step
   }
-  if adds {
-    (a0, a1) = (a0 + eightLanes(m, 0), a1 + eightLanes(m, 8))
-    (b0, b1) = (b0 + eightLanes(m, 16), b1 + eightLanes(m, 24))
-    (c0, c1) = (c0 + eightLanes(m, 32), c1 + eightLanes(m, 40))
-    (d0, d1) = (d0 + eightLanes(m, 48), d1 + eightLanes(m, 56))
-    (e0, e1) = (e0 + eightLanes(m, 64), e1 + eightLanes(m, 72))
-    (f0, f1) = (f0 + eightLanes(m, 80), f1 + eightLanes(m, 88))
-  }
   store(a0, m, 0)
   store(a1, m, 8)
   store(b0, m, 16)
@@ -48,15 +38,11 @@ func sixRows(
   store(f1, m, 88)
 }
 
-/// Four rows of 16 = columns (K×4 of K×8)ᵀ · panel (K×16).
-/// - Parameters:
-///   - left: takes the first eight of each row, `right` the others; rows are `step` apart.
-///   - adds: to what is there.
+/// m (4 rows of 16) = columns (K×4 of K×8)ᵀ · panel (K×16).
 @inline(__always)
 func fourColumns(
   _ columns: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, depth: Int,
-  into left: UnsafeMutablePointer<Float>, _ right: UnsafeMutablePointer<Float>, step: Int,
-  adds: Bool = false
+  into m: UnsafeMutablePointer<Float>
 ) {
   var (a0, a1, b0, b1) = (Eight(), Eight(), Eight(), Eight())
   var (c0, c1, d0, d1) = (Eight(), Eight(), Eight(), Eight())
@@ -70,20 +56,14 @@ func fourColumns(
     column += 8
     factor += 16
   }
-  if adds {
-    (a0, a1) = (a0 + eightLanes(left, 0), a1 + eightLanes(right, 0))
-    (b0, b1) = (b0 + eightLanes(left, step), b1 + eightLanes(right, step))
-    (c0, c1) = (c0 + eightLanes(left, 2 &* step), c1 + eightLanes(right, 2 &* step))
-    (d0, d1) = (d0 + eightLanes(left, 3 &* step), d1 + eightLanes(right, 3 &* step))
-  }
-  store(a0, left, 0)
-  store(a1, right, 0)
-  store(b0, left, step)
-  store(b1, right, step)
-  store(c0, left, 2 &* step)
-  store(c1, right, 2 &* step)
-  store(d0, left, 3 &* step)
-  store(d1, right, 3 &* step)
+  store(a0, m, 0)
+  store(a1, m, 8)
+  store(b0, m, 16)
+  store(b1, m, 24)
+  store(c0, m, 32)
+  store(c1, m, 40)
+  store(d0, m, 48)
+  store(d1, m, 56)
 }
 
 @inline(__always)

@@ -52,10 +52,12 @@ extension WinogradConvolution {
     withExtendedLifetime(points) {}
   }
 
-  /// So many that both sides' points stay in the cores' shared cache.
+  /// So many that both sides' points stay in the cores' shared cache, in pieces of about one size.
   private static func tilesAtOnce(_ inputs: Int, _ outputs: Int, _ tiles: Int) -> Int {
     let fitting = Winograd.sharedFloats / (Winograd.points * (inputs + outputs))
-    return max(1, min(tiles, max(96, min(384, fitting))))
+    let most = max(96, min(384, fitting))
+    let pieces = max(1, (tiles + most - 1) / most)
+    return max(1, (tiles + pieces - 1) / pieces)
   }
 }
 
@@ -101,7 +103,7 @@ private struct WeightGradient {
             + (input &- rows.lowerBound) &* 16
           fourColumns(
             values + point &* valuePlane + group &* 8 &* most + half, panel, depth: tiles,
-            into: to, to + 8, step: 16)
+            into: to)
         }
       }
     }
