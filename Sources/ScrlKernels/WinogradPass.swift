@@ -24,8 +24,7 @@ struct WinogradPass {
   ) throws(ScrlError) {
     let factors = try Tensor(uninitialized: [pairs, slice])
     let share = (targets.count + workers.count - 1) / workers.count
-    let some = SomeTiles(
-      evenly(share, most: max(12, 2048 / filter.inputs)), inputs: filter.inputs)
+    let some = SomeTiles(evenly(share, most: max(12, 2048 / filter.inputs)), filter)
     let slots = try ScratchSlots(workers, size: max(some.points + some.products, slice) + edge)
     let slices = factors.pointer
     workers.run(pairs) { pair in
@@ -56,8 +55,8 @@ struct WinogradPass {
     into y: UnsafeMutablePointer<Float>
   ) throws(ScrlError) {
     let fitting = max(48, Winograd.sharedFloats / (Winograd.points * filter.inputs))
-    let all = SomeTiles(evenly(targets.count, most: fitting), inputs: filter.inputs)
-    let some = SomeTiles(evenly(all.most, most: 96), inputs: filter.inputs)
+    let all = SomeTiles(evenly(targets.count, most: fitting), filter)
+    let some = SomeTiles(evenly(all.most, most: 96), filter)
     let memory = try Tensor(uninitialized: [all.points])
     let slots = try ScratchSlots(workers, size: slice + some.products + edge)
     let points = memory.pointer
@@ -108,13 +107,15 @@ private func evenly(_ count: Int, most: Int) -> Int {
 /// Tiles that are in work at a time.
 private struct SomeTiles {
   let most: Int  // a multiple of six
-  let inputs: Int
-  let pointPlane, productPlane: Int  // floats of a point
+  private let inputs: Int
+  private let slicePlane, pointPlane: Int  // floats of a point
+  let productPlane: Int
   var points: Int { Winograd.points * pointPlane }
   var products: Int { Winograd.points * productPlane }
 
-  init(_ most: Int, inputs: Int) {
-    (self.most, self.inputs) = (most, inputs)
+  init(_ most: Int, _ filter: WinogradFilter) {
+    self.most = most
+    (inputs, slicePlane) = (filter.inputs, filter.slicePlane)
     pointPlane = Winograd.plane(most * inputs)
     productPlane = Winograd.plane(most * 16)
   }
@@ -130,13 +131,12 @@ private struct SomeTiles {
     _ points: UnsafePointer<Float>, _ slice: UnsafePointer<Float>, _ tiles: Int,
     into products: UnsafeMutablePointer<Float>, _ plane: Int
   ) {
-    let factorPlane = Winograd.plane(inputs * 16)
     for point in 0..<Winograd.points {
       let rows = points + point &* pointPlane
       let sums = products + point &* plane
       for first in stride(from: 0, to: tiles, by: 6) {
         sixRows(
-          rows + first &* inputs, step: 48, slice + point &* factorPlane, depth: inputs,
+          rows + first &* inputs, step: 48, slice + point &* slicePlane, depth: inputs,
           into: sums + first &* 16)
       }
     }
