@@ -24,7 +24,7 @@ struct WinogradPass {
   ) throws(ScrlError) {
     let factors = try Tensor(uninitialized: [pairs, slice])
     let share = (targets.count + workers.count - 1) / workers.count
-    let some = SomeTiles(evenly(share, most: max(12, 2048 / filter.inputs)), filter)
+    let some = SomeTiles(of: share, most: max(12, 2048 / filter.inputs), filter)
     let slots = try ScratchSlots(workers, size: max(some.points + some.products, slice) + edge)
     let slices = factors.pointer
     workers.run(pairs) { pair in
@@ -55,8 +55,8 @@ struct WinogradPass {
     into y: UnsafeMutablePointer<Float>
   ) throws(ScrlError) {
     let fitting = max(48, Winograd.sharedFloats / (Winograd.points * filter.inputs))
-    let all = SomeTiles(evenly(targets.count, most: fitting), filter)
-    let some = SomeTiles(evenly(all.most, most: 96), filter)
+    let all = SomeTiles(of: targets.count, most: fitting, filter)
+    let some = SomeTiles(of: all.most, most: 96, filter)
     let memory = try Tensor(uninitialized: [all.points])
     let slots = try ScratchSlots(workers, size: slice + some.products + edge)
     let points = memory.pointer
@@ -98,12 +98,6 @@ struct WinogradPass {
   }
 }
 
-/// Cut into as few pieces of about one size as can be: a piece, a multiple of six.
-private func evenly(_ count: Int, most: Int) -> Int {
-  let pieces = (count + most - 1) / most
-  return ((count + pieces - 1) / pieces + 5) / 6 * 6
-}
-
 /// Tiles that are in work at a time.
 private struct SomeTiles {
   let most: Int  // a multiple of six
@@ -113,11 +107,11 @@ private struct SomeTiles {
   var points: Int { Winograd.points * pointPlane }
   var products: Int { Winograd.points * productPlane }
 
-  init(_ most: Int, _ filter: WinogradFilter) {
-    self.most = most
+  init(of tiles: Int, most: Int, _ filter: WinogradFilter) {
+    self.most = Winograd.piece(of: tiles, most: most, unit: 6)
     (inputs, slicePlane) = (filter.inputs, filter.slicePlane)
-    pointPlane = Winograd.plane(most * inputs)
-    productPlane = Winograd.plane(most * 16)
+    pointPlane = Winograd.plane(self.most * inputs)
+    productPlane = Winograd.plane(self.most * 16)
   }
 
   /// Where eight channels of their points go.

@@ -62,7 +62,7 @@ struct WinogradTiles {
   /// The gradients of each tile's outputs as 36 points. Other parameters as above.
   func gatherOutputGradients(
     _ dy: UnsafePointer<Float>, _ tiles: Range<Int>, group: Int, into y: Winograd.Cells,
-    step: Int, stride: Int, _ edge: Winograd.Cells
+    _ place: Place, _ edge: Winograd.Cells
   ) {
     gather(dy, tiles, group, 0, Winograd.tile, edge) { from, line, cell, k in
       let middle = edge + Winograd.points &* Winograd.lanes
@@ -71,7 +71,8 @@ struct WinogradTiles {
       }
       for row in 0..<Winograd.reach {
         Winograd.outputGradient(
-          middle + row &* 32, 8, y + k &* step + row &* Winograd.reach &* stride, stride)
+          middle + row &* 32, 8, y + (place(k) &+ row &* Winograd.reach &* place.plane),
+          place.plane)
       }
     }
   }

@@ -19,6 +19,13 @@ enum Winograd {
   /// What fits the cores' shared cache beside the activations that come and go: 5 MiB.
   static let sharedFloats = 5 << 18
 
+  /// Of `count` tiles cut into as few pieces of about one size as can be: a piece, a multiple of
+  /// `unit`, for whose sake alone it may be more than `most`.
+  static func piece(of count: Int, most: Int, unit: Int = 1) -> Int {
+    let pieces = max(1, (count + most - 1) / most)
+    return max(1, ((count + pieces - 1) / pieces + unit - 1) / unit) * unit
+  }
+
   typealias Cells = UnsafeMutablePointer<Float>  // eight floats each
 
   /// Floats from one point's plane to the next. The 36 are written side by side: a line more, so

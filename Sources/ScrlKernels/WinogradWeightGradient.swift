@@ -36,9 +36,10 @@ extension WinogradConvolution {
           } else {
             let group = task - sources.groups
             targets.gatherOutputGradients(
-              to, tiles, group: group,
-              into: gradients + group / 2 * gradient.most * 16 + group % 2 * 8, step: 16,
-              stride: gradient.gradientPlane, edge)
+              to, tiles, group: group, into: gradients,
+              WinogradTiles.Place(
+                first: group / 2 * gradient.most * 16 + group % 2 * 8, six: 96, step: 16,
+                plane: gradient.gradientPlane), edge)
           }
         }
       }
@@ -55,9 +56,7 @@ extension WinogradConvolution {
   /// So many that both sides' points stay in the cores' shared cache, in pieces of about one size.
   private static func tilesAtOnce(_ inputs: Int, _ outputs: Int, _ tiles: Int) -> Int {
     let fitting = Winograd.sharedFloats / (Winograd.points * (inputs + outputs))
-    let most = max(96, min(384, fitting))
-    let pieces = max(1, (tiles + most - 1) / most)
-    return max(1, (tiles + pieces - 1) / pieces)
+    return Winograd.piece(of: tiles, most: max(96, min(384, fitting)))
   }
 }
 
