@@ -4,7 +4,7 @@
 import ScrlBase
 import ScrlTensor
 
-struct WinogradFilter {
+struct WinogradFilter<Maps: WinogradMaps> {
   let outputs, inputs: Int
   let block: Int  // of the weight (Layout.weightBlocks)
   /// For the gradient of the input: the weight's own inputs and outputs are exchanged, its taps
@@ -35,10 +35,10 @@ struct WinogradFilter {
     _ stride: Int
   ) {
     for column in 0..<3 {
-      Winograd.filter(taps + column &* 64, 192, middle + column &* 8, 24)
+      Maps.filter(taps + column &* 64, 192, middle + column &* 8, 24)
     }
-    for row in 0..<6 {
-      Winograd.filter(middle + row &* 24, 8, points + row &* 6 &* stride, stride)
+    for row in 0..<Winograd.filterReach {
+      Maps.filter(middle + row &* 24, 8, points + row &* Winograd.filterReach &* stride, stride)
     }
   }
 
@@ -52,15 +52,35 @@ struct WinogradFilter {
     let (otherBlock, otherLane) = (other &* 8).quotientAndRemainder(dividingBy: block)
     let start = weight + (ownBlock &* blocks &+ otherBlock) &* 9 &* block &* block
     for tap in 0..<9 {
-      let from = start + ((isTurned ? 8 &- tap : tap) &* block &+ otherLane) &* block + ownLane
-      let to = taps + tap &* 64
-      for lane in 0..<8 {
-        if isTurned {
-          for output in 0..<8 { to[output &* 8 &+ lane] = from[lane &* block &+ output] }
-        } else {
-          store(eightLanes(from, lane &* block), to, lane &* 8)
-        }
+      let from = start + (tap &* block &+ otherLane) &* block + ownLane
+      let to = taps + (isTurned ? 8 &- tap : tap) &* 64
+      if isTurned {
+        transpose(from, block, into: to)
+      } else {
+        for lane in 0..<8 { store(eightLanes(from, lane &* block), to, lane &* 8) }
       }
     }
+  }
+}
+
+/// Eight rows of eight, `step` floats apart, as columns.
+@inline(__always)
+private func transpose(_ x: UnsafePointer<Float>, _ step: Int, into y: Winograd.Cells) {
+  for half in 0..<2 {
+    func pair(_ row: Int) -> (Eight, Eight) {
+      let (p, q) = (eightLanes(x, row &* step), eightLanes(x, (row &+ 1) &* step))
+      return half == 0
+        ? (Eight(p[0], q[0], p[1], q[1], 0, 0, 0, 0), Eight(p[2], q[2], p[3], q[3], 0, 0, 0, 0))
+        : (Eight(p[4], q[4], p[5], q[5], 0, 0, 0, 0), Eight(p[6], q[6], p[7], q[7], 0, 0, 0, 0))
+    }
+    let pairs = (pair(0), pair(2), pair(4), pair(6))
+    func column(_ a: Eight, _ b: Eight, _ c: Eight, _ d: Eight, _ at: Int) -> Eight {
+      Eight(a[at], a[at + 1], b[at], b[at + 1], c[at], c[at + 1], d[at], d[at + 1])
+    }
+    let to = y + half &* 32
+    store(column(pairs.0.0, pairs.1.0, pairs.2.0, pairs.3.0, 0), to, 0)
+    store(column(pairs.0.0, pairs.1.0, pairs.2.0, pairs.3.0, 2), to, 8)
+    store(column(pairs.0.1, pairs.1.1, pairs.2.1, pairs.3.1, 0), to, 16)
+    store(column(pairs.0.1, pairs.1.1, pairs.2.1, pairs.3.1, 2), to, 24)
   }
 }

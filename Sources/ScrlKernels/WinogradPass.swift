@@ -1,21 +1,21 @@
-// One pass of Winograd's convolution over all tiles, some at a time: inputs to 36 points, 36 products
-// (tiles × I)·(I × O), points to outputs. What is read again and again must stay in a cache, many
-// times as fast as memory.
+// One pass of Winograd's convolution over all tiles, some at a time: inputs to points, a product
+// (tiles × I)·(I × O) for each, points to outputs. What is read again and again must
+// stay in a cache, many times as fast as memory.
 // Letters: as in WinogradConvolution.
 
 import ScrlBase
 import ScrlTensor
 
-/// Points lie as (36, tiles/6, I/8, 6, 8), a slice of the weight for 16 outputs as (36, I, 16),
-/// their products as (36, tiles, 16).
-struct WinogradPass {
-  let filter: WinogradFilter
+/// Points lie as (P², tiles/6, I/8, 6, 8), a slice of the weight for 16 outputs as (36, I, 16),
+/// their products as (P², tiles, 16).
+struct WinogradPass<Maps: WinogradMaps> {
+  let filter: WinogradFilter<Maps>
   let sources, targets: WinogradTiles
   let finish: WinogradFinish
   let workers: Workers
   private var pairs: Int { filter.outputs / 16 }
-  private var slice: Int { Winograd.points * filter.slicePlane }
-  private var edge: Int { max(Winograd.edge, filter.scratch) }
+  private var slice: Int { Winograd.filterPoints * filter.slicePlane }
+  private var edge: Int { max(Maps.edge, filter.scratch) }
 
   /// Few channels: a thread takes some tiles all the way, and their points stay in its own cache.
   func byTiles(
@@ -24,7 +24,8 @@ struct WinogradPass {
   ) throws(ScrlError) {
     let factors = try Tensor(uninitialized: [pairs, slice])
     let share = (targets.count + workers.count - 1) / workers.count
-    let some = SomeTiles(of: share, most: max(12, 2048 / filter.inputs), filter)
+    let some = SomeTiles(
+      of: share, most: max(12, 73_728 / (Maps.points * filter.inputs)), filter)
     let slots = try ScratchSlots(workers, size: max(some.points + some.products, slice) + edge)
     let slices = factors.pointer
     workers.run(pairs) { pair in
@@ -35,7 +36,9 @@ struct WinogradPass {
         let products = points + some.points
         let edge = products + some.products
         for group in 0..<sources.groups {
-          sources.gatherInputs(x, tiles, group: group, into: points, some.place(group), edge)
+          sources.gather(
+            x, tiles, group: group, Maps.inputReads, into: points, some.place(group), edge,
+            by: Maps.input)
         }
         for pair in 0..<pairs {
           some.multiply(
@@ -54,7 +57,7 @@ struct WinogradPass {
     _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>,
     into y: UnsafeMutablePointer<Float>
   ) throws(ScrlError) {
-    let fitting = max(48, Winograd.sharedFloats / (Winograd.points * filter.inputs))
+    let fitting = max(48, Winograd.sharedFloats / (Maps.points * filter.inputs))
     let all = SomeTiles(of: targets.count, most: fitting, filter)
     let some = SomeTiles(of: all.most, most: 96, filter)
     let memory = try Tensor(uninitialized: [all.points])
@@ -64,7 +67,9 @@ struct WinogradPass {
       let tiles = first..<min(first + all.most, targets.count)
       workers.run(sources.groups) { group in
         slots.borrow { edge in
-          sources.gatherInputs(x, tiles, group: group, into: points, all.place(group), edge)
+          sources.gather(
+            x, tiles, group: group, Maps.inputReads, into: points, all.place(group), edge,
+            by: Maps.input)
         }
       }
       workers.run(pairs) { pair in
@@ -92,22 +97,23 @@ struct WinogradPass {
   ) {
     for half in 0..<2 {
       targets.scatterOutputs(
-        products + half &* 8, tiles, group: 2 &* pair &+ half, step: 16, stride: plane, finish,
+        Maps.self, products + half &* 8, tiles, group: 2 &* pair &+ half, step: 16, stride: plane,
+        finish,
         into: y, edge)
     }
   }
 }
 
 /// Tiles that are in work at a time.
-private struct SomeTiles {
+private struct SomeTiles<Maps: WinogradMaps> {
   let most: Int  // a multiple of six
   private let inputs: Int
   private let slicePlane, pointPlane: Int  // floats of a point
   let productPlane: Int
-  var points: Int { Winograd.points * pointPlane }
-  var products: Int { Winograd.points * productPlane }
+  var points: Int { Maps.points * pointPlane }
+  var products: Int { Maps.points * productPlane }
 
-  init(of tiles: Int, most: Int, _ filter: WinogradFilter) {
+  init(of tiles: Int, most: Int, _ filter: WinogradFilter<Maps>) {
     self.most = Winograd.piece(of: tiles, most: most, unit: 6)
     (inputs, slicePlane) = (filter.inputs, filter.slicePlane)
     pointPlane = Winograd.plane(self.most * inputs)
@@ -125,13 +131,19 @@ private struct SomeTiles {
     _ points: UnsafePointer<Float>, _ slice: UnsafePointer<Float>, _ tiles: Int,
     into products: UnsafeMutablePointer<Float>, _ plane: Int
   ) {
-    for point in 0..<Winograd.points {
-      let rows = points + point &* pointPlane
-      let sums = products + point &* plane
-      for first in stride(from: 0, to: tiles, by: 6) {
-        sixRows(
-          rows + first &* inputs, step: 48, slice + point &* slicePlane, depth: inputs,
-          into: sums + first &* 16)
+    for factor in 0..<Winograd.filterPoints {
+      let panel = slice + factor &* slicePlane
+      let (down, across) = factor.quotientAndRemainder(dividingBy: Winograd.filterReach)
+      for row in Maps.sharing(down) {
+        for column in Maps.sharing(across) {
+          let point = row &* Maps.reach &+ column
+          let rows = points + point &* pointPlane
+          let sums = products + point &* plane
+          for first in stride(from: 0, to: tiles, by: 6) {
+            sixRows(
+              rows + first &* inputs, step: 48, panel, depth: inputs, into: sums + first &* 16)
+          }
+        }
       }
     }
   }

@@ -38,23 +38,32 @@ func sixRows(
   store(f1, m, 88)
 }
 
-/// m (4 rows of 16) = columns (K×4 of K×8)ᵀ · panel (K×16).
+/// m (4 rows of 16) = Σ columns (K×4 of K×8)ᵀ · panel (K×16), over the points given.
+/// - Parameters:
+///   - columns, panel: of point 0; those of p lie p times the planes further.
+///   - adds: to what m holds.
 @inline(__always)
 func fourColumns(
-  _ columns: UnsafePointer<Float>, _ panel: UnsafePointer<Float>, depth: Int,
-  into m: UnsafeMutablePointer<Float>
+  _ columns: UnsafePointer<Float>, plane: Int, _ panel: UnsafePointer<Float>, plane panelPlane: Int,
+  points: Range<Int>, depth: Int, into m: UnsafeMutablePointer<Float>, adds: Bool
 ) {
   var (a0, a1, b0, b1) = (Eight(), Eight(), Eight(), Eight())
   var (c0, c1, d0, d1) = (Eight(), Eight(), Eight(), Eight())
-  var (column, factor) = (columns, panel)
-  for _ in 0..<depth {
-    let (x, y) = (eightLanes(factor, 0), eightLanes(factor, 8))
-    add(column[0], x, y, &a0, &a1)
-    add(column[1], x, y, &b0, &b1)
-    add(column[2], x, y, &c0, &c1)
-    add(column[3], x, y, &d0, &d1)
-    column += 8
-    factor += 16
+  if adds {
+    (a0, a1, b0, b1) = (eightLanes(m, 0), eightLanes(m, 8), eightLanes(m, 16), eightLanes(m, 24))
+    (c0, c1, d0, d1) = (eightLanes(m, 32), eightLanes(m, 40), eightLanes(m, 48), eightLanes(m, 56))
+  }
+  for point in points {
+    var (column, factor) = (columns + point &* plane, panel + point &* panelPlane)
+    for _ in 0..<depth {
+      let (x, y) = (eightLanes(factor, 0), eightLanes(factor, 8))
+      add(column[0], x, y, &a0, &a1)
+      add(column[1], x, y, &b0, &b1)
+      add(column[2], x, y, &c0, &c1)
+      add(column[3], x, y, &d0, &d1)
+      column += 8
+      factor += 16
+    }
   }
   store(a0, m, 0)
   store(a1, m, 8)

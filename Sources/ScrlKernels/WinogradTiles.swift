@@ -1,19 +1,20 @@
 // Where the tiles of Winograd's convolution lie in blocked activations, and their way in and out.
-// Letters: N images, C channels, H×W cells, b channels per block, T tiles of 4×4 cells.
+// Letters: N images, C channels, H×W cells, b channels per block, T tiles, P points along an axis.
 // Tiles are numbered through all images, row by row. Cells outside a map count as zeros.
 
 import ScrlTensor
 
 struct WinogradTiles {
   let shape: ActivationShape
+  private let side: Int  // of a tile, in cells
   private let rows, columns: Int  // of tiles in a map
   var count: Int { shape.images * rows * columns }
   var groups: Int { shape.channels / Winograd.lanes }
 
-  init(_ shape: ActivationShape) {
-    self.shape = shape
-    rows = (shape.height + Winograd.tile - 1) / Winograd.tile
-    columns = (shape.width + Winograd.tile - 1) / Winograd.tile
+  init(_ shape: ActivationShape, side: Int) {
+    (self.shape, self.side) = (shape, side)
+    rows = (shape.height + side - 1) / side
+    columns = (shape.width + side - 1) / side
   }
 
   /// The map of eight channels in which a tile lies, and the tile's first cell.
@@ -23,8 +24,7 @@ struct WinogradTiles {
     let (image, row) = line.quotientAndRemainder(dividingBy: rows)
     let (block, lane) = (group &* Winograd.lanes).quotientAndRemainder(dividingBy: shape.block)
     return (
-      shape.offset(image: image, block: block, cell: 0) &+ lane, row &* Winograd.tile,
-      column &* Winograd.tile
+      shape.offset(image: image, block: block, cell: 0) &+ lane, row &* side, column &* side
     )
   }
 
@@ -40,98 +40,126 @@ struct WinogradTiles {
     }
   }
 
-  /// The six by six inputs of each tile, one cell beyond it on all sides, as 36 points.
-  /// - Parameter edge: room for 36 cells of eight.
-  func gatherInputs(
-    _ x: UnsafePointer<Float>, _ tiles: Range<Int>, group: Int, into y: Winograd.Cells,
-    _ place: Place, _ edge: Winograd.Cells
-  ) {
-    gather(x, tiles, group, 1, Winograd.reach, edge) { from, line, cell, k in
-      let middle = edge + Winograd.points &* Winograd.lanes
-      for column in 0..<Winograd.reach {
-        Winograd.input(from + column &* cell, line, middle + column &* 8, 48)
-      }
-      for row in 0..<Winograd.reach {
-        Winograd.input(
-          middle + row &* 48, 8, y + (place(k) &+ row &* Winograd.reach &* place.plane),
-          place.plane)
-      }
-    }
-  }
-
-  /// The gradients of each tile's outputs as 36 points. Other parameters as above.
-  func gatherOutputGradients(
-    _ dy: UnsafePointer<Float>, _ tiles: Range<Int>, group: Int, into y: Winograd.Cells,
-    _ place: Place, _ edge: Winograd.Cells
-  ) {
-    gather(dy, tiles, group, 0, Winograd.tile, edge) { from, line, cell, k in
-      let middle = edge + Winograd.points &* Winograd.lanes
-      for column in 0..<Winograd.tile {
-        Winograd.outputGradient(from + column &* cell, line, middle + column &* 8, 32)
-      }
-      for row in 0..<Winograd.reach {
-        Winograd.outputGradient(
-          middle + row &* 32, 8, y + (place(k) &+ row &* Winograd.reach &* place.plane),
-          place.plane)
-      }
-    }
-  }
-
-  /// Calls body(cells, floats to the next line, to the next cell, number in `tiles`) for each tile
-  /// of `side` cells that begin `before` its own; where it leaves the map, `edge` holds its cells.
+  /// The cells that each tile reads, as P×P points.
+  /// - Parameters:
+  ///   - edge: room for `Maps.edge` floats.
+  ///   - map: along an axis.
   @inline(__always)
-  private func gather(
-    _ x: UnsafePointer<Float>, _ tiles: Range<Int>, _ group: Int, _ before: Int, _ side: Int,
-    _ edge: Winograd.Cells, _ body: (UnsafePointer<Float>, Int, Int, Int) -> Void
+  func gather(
+    _ x: UnsafePointer<Float>, _ tiles: Range<Int>, group: Int, _ reads: WinogradReads,
+    into y: Winograd.Cells, _ place: Place, _ edge: Winograd.Cells, by map: WinogradMap
   ) {
-    let (height, width, cell) = (shape.height, shape.width, shape.block)
-    for tile in tiles {
-      let at = place(tile, group)
-      let (top, left) = (at.row &- before, at.column &- before)
-      let number = tile &- tiles.lowerBound
-      let map = x + at.map
-      if top >= 0, left >= 0, top &+ side <= height, left &+ side <= width {
-        body(map + (top &* width &+ left) &* cell, width &* cell, cell, number)
-        continue
+    gatherStrips(x, tiles, group, reads, rows: reads.points, edge, down: map) { from, lanes, k in
+      for row in 0..<reads.points {
+        map(
+          from + row &* lanes, Winograd.lanes,
+          y + (place(k) &+ row &* reads.points &* place.plane), place.plane)
       }
-      for row in 0..<side {
-        for column in 0..<side {
-          let (h, w) = (top &+ row, left &+ column)
-          let isInside = h >= 0 && h < height && w >= 0 && w < width
-          let value = isInside ? eightLanes(map, (h &* width &+ w) &* cell) : Eight()
-          store(value, edge, (row &* side &+ column) &* Winograd.lanes)
+    }
+  }
+
+  /// One row of them, P points.
+  @inline(__always)
+  func gather(
+    row: WinogradRow, _ x: UnsafePointer<Float>, _ tiles: Range<Int>, group: Int,
+    _ reads: WinogradReads, into y: Winograd.Cells, _ place: Place, _ edge: Winograd.Cells,
+    by map: WinogradMap
+  ) {
+    gatherStrips(x, tiles, group, reads, rows: 1, edge) { cells, line, to, _ in
+      store(row(cells, line, cells: reads.window), to, 0)
+    } across: { from, _, k in
+      map(from, Winograd.lanes, y + place(k), place.plane)
+    }
+  }
+
+  /// Along the columns of cells that tiles read, then along the rows of what that gave. Tiles side by
+  /// side share columns: they go together.
+  /// - Parameters:
+  ///   - down: cells, floats to the next → `rows` results, floats to the next.
+  ///   - across: a tile's first result, floats to the next row of results, number in `tiles`.
+  @inline(__always)
+  private func gatherStrips(
+    _ x: UnsafePointer<Float>, _ tiles: Range<Int>, _ group: Int, _ reads: WinogradReads,
+    rows: Int, _ edge: Winograd.Cells, down: WinogradMap,
+    across: (UnsafePointer<Float>, Int, Int) -> Void
+  ) {
+    let (before, window, cell) = (reads.before, reads.window, shape.block)
+    var tile = tiles.lowerBound
+    while tile < tiles.upperBound {
+      let at = place(tile, group)
+      let count = min(Winograd.strip, columns &- at.column / side, tiles.upperBound &- tile)
+      let width = (count &- 1) &* side &+ window
+      let (top, left) = (at.row &- before, at.column &- before)
+      let inside = max(0, -left)..<min(width, shape.width &- left)
+      var (line, step) = (shape.width &* cell, cell)
+      var from = x + (at.map &+ top &* line &+ left &* cell)
+      if top < 0 || top &+ window > shape.height {
+        for row in 0..<window {
+          let to = edge + row &* width &* Winograd.lanes
+          let isInside = top &+ row >= 0 && top &+ row < shape.height
+          for column in inside {
+            let value = isInside ? eightLanes(from, row &* line &+ column &* cell) : Eight()
+            store(value, to, column &* Winograd.lanes)
+          }
+        }
+        (from, line, step) = (UnsafePointer(edge), width &* Winograd.lanes, Winograd.lanes)
+      }
+      let middle = edge + window &* width &* Winograd.lanes
+      let lanes = width &* Winograd.lanes
+      for column in 0..<width {
+        let to = middle + column &* Winograd.lanes
+        if inside.contains(column) {
+          down(from + column &* step, line, to, lanes)
+        } else {
+          for row in 0..<rows { store(Eight(), to, row &* lanes) }
         }
       }
-      body(edge, side &* Winograd.lanes, Winograd.lanes, number)
+      for number in 0..<count {
+        across(
+          middle + number &* side &* Winograd.lanes, lanes, tile &- tiles.lowerBound &+ number)
+      }
+      tile &+= count
     }
   }
 
-  /// The 36 points of each tile as its four by four outputs.
+  /// The P×P points of each tile as its results.
   /// - Parameters:
   ///   - m: point p of the k-th tile is at m + p·stride + step·k.
-  ///   - edge: room for 36 cells of eight.
-  func scatterOutputs(
-    _ m: UnsafePointer<Float>, _ tiles: Range<Int>, group: Int, step: Int, stride: Int,
-    _ finish: WinogradFinish, into y: UnsafeMutablePointer<Float>, _ edge: Winograd.Cells
+  ///   - edge: room for `Maps.edge` floats.
+  @inline(__always)
+  func scatterOutputs<Maps: WinogradMaps>(
+    _ maps: Maps.Type, _ m: UnsafePointer<Float>, _ tiles: Range<Int>, group: Int, step: Int,
+    stride: Int, _ finish: WinogradFinish, into y: UnsafeMutablePointer<Float>,
+    _ edge: Winograd.Cells
   ) {
     let (height, width, cell) = (shape.height, shape.width, shape.block)
-    let outputs = edge + 24 &* Winograd.lanes
+    let outputs = edge + Maps.target &* Maps.reach &* Winograd.lanes
+    let (reached, side) = (Maps.reach &* Winograd.lanes, Maps.target &* Winograd.lanes)
+    let isPlain = finish.bias == nil && !finish.adds && !finish.relu
     let bias = finish.bias.map { eightLanes($0, group &* Winograd.lanes) }
     for tile in tiles {
       let points = m + (tile &- tiles.lowerBound) &* step
-      for column in 0..<Winograd.reach {
-        Winograd.output(
-          points + column &* stride, Winograd.reach &* stride, edge + column &* 8, 48)
-      }
-      for row in 0..<Winograd.tile {
-        Winograd.output(edge + row &* 48, 8, outputs + row &* 32, 8)
+      for column in 0..<Maps.reach {
+        Maps.output(
+          points + column &* stride, Maps.reach &* stride, edge + column &* Winograd.lanes, reached)
       }
       let at = place(tile, group)
       let map = y + at.map
-      for row in 0..<min(Winograd.tile, height &- at.row) {
+      if isPlain, at.row &+ Maps.target <= height, at.column &+ Maps.target <= width {
+        for row in 0..<Maps.target {
+          let line = map + ((at.row &+ row) &* width &+ at.column) &* cell
+          Maps.output(edge + row &* reached, Winograd.lanes, line, cell)
+        }
+        continue
+      }
+      for row in 0..<Maps.target {
+        Maps.output(
+          edge + row &* reached, Winograd.lanes, outputs + row &* side, Winograd.lanes)
+      }
+      for row in 0..<min(Maps.target, height &- at.row) {
         let line = map + ((at.row &+ row) &* width &+ at.column) &* cell
-        for column in 0..<min(Winograd.tile, width &- at.column) {
-          var value = eightLanes(outputs, row &* 32 &+ column &* 8)
+        for column in 0..<min(Maps.target, width &- at.column) {
+          var value = eightLanes(outputs, row &* side &+ column &* Winograd.lanes)
           if let bias { value += bias }
           if finish.adds { value += eightLanes(line, column &* cell) }
           if finish.relu { value.replace(with: 0, where: .!(value .> 0)) }

@@ -1,5 +1,4 @@
-// Direct or Winograd: which algorithm computes a 3×3 convolution of stride 1. Measured when a
-// shape is met first, and kept as text in checkpoints: a resumed run computes as the run before,
+// Direct or Winograd: which algorithm computes a 3×3 convolution. Measured when a shape is met first, and kept as text in checkpoints: a resumed run computes as the run before,
 // although a measurement could come out otherwise.
 // Letters: N images, I input and O output channels, H×W cells of the input.
 
@@ -19,11 +18,13 @@ struct ConvolutionCall: Hashable, CustomStringConvertible {
 
   let pass: String
   let extents: [Int]  // N, I, O, H, W
+  let stride: Int
   let threads: Int
 
   init(_ kind: cdnn_kind, _ e: ConvolutionExtents, threads: Int) {
     pass = ConvolutionCall.passes[Int(kind.rawValue)]
     extents = [e.images, e.geometry.inputs, e.geometry.outputs, e.height, e.width]
+    stride = e.geometry.stride
     self.threads = threads
   }
 
@@ -31,28 +32,32 @@ struct ConvolutionCall: Hashable, CustomStringConvertible {
   /// busy machine too, so the limit lies far from what was measured: with 64 tiles of 4×4 cells
   /// and more it takes 0.4 to 0.75, with 32 about as long as direct, with fewer longer.
   var handicap: Double {
-    manyTiles(images: extents[0], height: extents[3], width: extents[4]) ? 1.25 : 0.6
+    let (height, width) = ((extents[3] - 1) / stride + 1, (extents[4] - 1) / stride + 1)
+    return manyTiles(images: extents[0], height: height, width: width) ? 1.25 : 0.6
   }
 
-  /// "forward 32x64x64x56x56 threads 2"
+  /// "forward 32x64x64x56x56 threads 2", "forward 32x64x128x56x56 stride 2 threads 2"
   var description: String {
-    "\(pass) \(extents.map(String.init).joined(separator: "x")) threads \(threads)"
+    let strided = stride == 1 ? "" : " stride \(stride)"
+    return "\(pass) \(extents.map(String.init).joined(separator: "x"))\(strided) threads \(threads)"
   }
 
   /// nil: not what `description` gives.
   fileprivate init?(_ text: Substring) {
     let words = text.split(separator: " ")
-    guard words.count == 4, let threads = Int(words[3]) else { return nil }
+    guard words.count == 4 || words.count == 6, let threads = Int(words[words.count - 1]),
+      let stride = words.count == 4 ? 1 : Int(words[3])
+    else { return nil }
     pass = String(words[0])
     extents = words[1].split(separator: "x").compactMap { Int($0) }
-    self.threads = threads
+    (self.stride, self.threads) = (stride, threads)
     guard ConvolutionCall.passes.contains(pass), extents.count == 5,
-      extents.allSatisfy({ $0 > 0 }), threads > 0, description == text
+      extents.allSatisfy({ $0 > 0 }), stride == 1 || stride == 2, threads > 0, description == text
     else { return nil }
   }
 }
 
-/// Enough for Winograd's products, which have a row for each.
+/// Enough in outputs H×W for Winograd's products, which have a row for each.
 func manyTiles(images: Int, height: Int, width: Int) -> Bool {
   images * ((height + 3) / 4) * ((width + 3) / 4) >= 48
 }

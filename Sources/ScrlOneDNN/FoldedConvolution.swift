@@ -17,10 +17,11 @@ extension OneDNNEngine {
     try expectFolded(e, bias: bias, residual, layout: layout)
     let (adds, algorithm) = (residual != nil, inferenceAlgorithm(e))
     let best = primitive(CDNN_INFERENCE, e, algorithm, adds: adds, relu: relu)
-    if best == nil, algorithm == CDNN_WINOGRAD, WinogradConvolution.fits(g) {
+    if best == nil, algorithm == CDNN_WINOGRAD, fitsOwnWinograd(g) {
       let y = try place(residual, e, layout)
       try WinogradConvolution.forward(
-        x, weight: weight, block: block, into: y, bias: bias, adds: adds, relu: relu, workers)
+        x, weight: weight, stride: g.stride, block: block, into: y, bias: bias, adds: adds,
+        relu: relu, workers)
       return y
     }
     guard

@@ -8,24 +8,29 @@ import Testing
 @testable import ScrlKernels
 
 struct WinogradCase: CustomTestStringConvertible {
-  let inputs, outputs, images, height, width, block: Int
+  let inputs, outputs, images, height, width, stride, block: Int
   var testDescription: String {
-    "\(inputs)→\(outputs) on \(images)×\(height)×\(width) in blocks of \(block)"
+    "\(inputs)→\(outputs) on \(images)×\(height)×\(width), stride \(stride), in blocks of \(block)"
   }
 
-  // Whole tiles, cut ones, maps within one tile; more tiles than the weight's gradient takes at
-  // once (384), and channels that leave squares of 32 incomplete. The last two: so many channels
-  // that threads share the points, and more tiles than they share at once (189 or 175).
+  // With stride 1 and 2: whole tiles, cut ones, maps within one tile; more tiles than a thread takes at once, and
+  // numbers of channels that threads cannot halve. The last four: so many channels that threads
+  // share the points, and more tiles than they share at once (189 or 175); and so many that the
+  // weight's gradient is cut into squares, incomplete ones among them, with more tiles than it
+  // takes at once (96).
   static let all = [
     (16, 16, 2, 8, 8), (32, 16, 3, 7, 5), (16, 48, 2, 9, 14), (64, 32, 1, 3, 1), (48, 80, 2, 6, 6),
     (16, 16, 1, 1, 1), (16, 16, 1, 90, 83), (16, 32, 0, 5, 5),
     (192, 208, 1, 7, 5), (208, 192, 200, 1, 1),
+    (272, 288, 1, 5, 7), (288, 272, 100, 1, 1),
   ].flatMap { c in
-    [8, 16].map {
+    [(1, 8), (1, 16), (2, 8), (2, 16)].map {
       WinogradCase(
-        inputs: c.0, outputs: c.1, images: c.2, height: c.3, width: c.4, block: $0)
+        inputs: c.0, outputs: c.1, images: c.2, height: c.3, width: c.4, stride: $0.0, block: $0.1)
     }
   }
+  var outputHeight: Int { (height - 1) / stride + 1 }
+  var outputWidth: Int { (width - 1) / stride + 1 }
 }
 
 /// Operands in plain order and in blocks, and what our kernels make of them.
@@ -38,8 +43,11 @@ private struct Operands {
   init(_ c: WinogradCase) throws {
     self.c = c
     g = try ConvolutionGeometry(
-      inputs: c.inputs, outputs: c.outputs, kernel: 3, stride: 1, padding: 1)
-    let shapes = [c.inputs, c.outputs].map { [c.images, $0, c.height, c.width] }
+      inputs: c.inputs, outputs: c.outputs, kernel: 3, stride: c.stride, padding: 1)
+    let shapes = [
+      [c.images, c.inputs, c.height, c.width],
+      [c.images, c.outputs, c.outputHeight, c.outputWidth],
+    ]
     x = numbers(shapes[0].reduce(1, *), tag: 1)
     y = numbers(shapes[1].reduce(1, *), tag: 2)
     w = numbers(g.weightShape.reduce(1, *), tag: 3)
@@ -68,7 +76,8 @@ private struct Operands {
   ) throws -> [Float] {
     let result = try blockedY.copied()
     try WinogradConvolution.forward(
-      blockedX, weight: weight, block: c.block, into: result, bias: bias, adds: adds, relu: relu,
+      blockedX, weight: weight, stride: c.stride, block: c.block, into: result, bias: bias,
+      adds: adds, relu: relu,
       Workers(threads))
     return try plainValues(result)
   }
@@ -76,14 +85,14 @@ private struct Operands {
   func backwardInput(_ threads: Int) throws -> [Float] {
     let dx = try blockedX.copied()
     try WinogradConvolution.backwardInput(
-      blockedY, weight: weight, block: c.block, into: dx, Workers(threads))
+      blockedY, weight: weight, stride: c.stride, block: c.block, into: dx, Workers(threads))
     return try plainValues(dx)
   }
 
   func backwardWeight(_ threads: Int) throws -> [Float] {
     let result = try weight.copied()
     try WinogradConvolution.backwardWeight(
-      blockedY, x: blockedX, block: c.block, into: result, Workers(threads))
+      blockedY, x: blockedX, stride: c.stride, block: c.block, into: result, Workers(threads))
     var plain = w
     forEachWeight { plain[$0] = result.pointer[$1] }
     return plain
@@ -92,8 +101,8 @@ private struct Operands {
 
 /// Of a sum of `count` products of numbers in [-1, 1), whose standard deviation is 1/3: four
 /// standard deviations of its error, for the worst of some thousand sums.
-private func bound(_ count: Int) -> Double {
-  4 * winogradRounding(count) * Double(count).squareRoot() / 3
+private func bound(_ count: Int, _ c: WinogradCase) -> Double {
+  4 * winogradRounding(count, stride: c.stride) * Double(count).squareRoot() / 3
 }
 
 @Suite("Our Winograd")
@@ -110,10 +119,10 @@ struct WinogradKernelTests {
         dx[i] += Double(o.y[k]) * Double(o.w[j])
         dw[j] += Double(o.y[k]) * Double(o.x[i])
       }
-    expectClose(try o.forward(2), y, absolute: bound(9 * c.inputs), "y")
-    expectClose(try o.backwardInput(2), dx, absolute: bound(9 * c.outputs), "dx")
-    let cells = max(c.images * c.height * c.width, 1)
-    expectClose(try o.backwardWeight(2), dw, absolute: bound(cells), "dweight")
+    expectClose(try o.forward(2), y, absolute: bound(9 * c.inputs, c), "y")
+    expectClose(try o.backwardInput(2), dx, absolute: bound(9 * c.outputs, c), "dx")
+    let cells = max(c.images * c.outputHeight * c.outputWidth, 1)
+    expectClose(try o.backwardWeight(2), dw, absolute: bound(cells, c), "dweight")
   }
 
   @Test("has the same bytes for one thread, two and three", arguments: WinogradCase.all)
@@ -132,7 +141,7 @@ struct WinogradKernelTests {
     let o = try Operands(c)
     let plain = try o.forward(1)
     let bias = numbers(c.outputs, tag: 4)
-    let cells = c.height * c.width
+    let cells = c.outputHeight * c.outputWidth
     func channel(_ index: Int) -> Int { index / cells % c.outputs }
     let biased = plain.enumerated().map { $1 + bias[channel($0)] }
     let tensor = try Tensor(bias, shape: [c.outputs])
@@ -150,7 +159,8 @@ struct WinogradKernelTests {
           inputs: i, outputs: o, kernel: kernel, stride: stride, padding: padding))
     }
     #expect(try fits(16, 48, 3, 1, 1) == instructionSet().hasPrefix("AVX"))
-    #expect(try !fits(16, 16, 3, 2, 1) && !fits(16, 16, 1, 1, 0) && !fits(16, 16, 3, 1, 0))
+    #expect(try fits(16, 48, 3, 2, 1) == fits(16, 48, 3, 1, 1))
+    #expect(try !fits(16, 16, 3, 3, 1) && !fits(16, 16, 1, 1, 0) && !fits(16, 16, 3, 1, 0))
     #expect(try !fits(24, 16, 3, 1, 1) && !fits(16, 8, 3, 1, 1) && !fits(3, 16, 3, 1, 1))
   }
 }

@@ -96,16 +96,17 @@ struct Results {
     return sum
   }
 
-  /// For stride 1.
   func exactInputGradient(_ index: Int) -> Double {
     let cells = layer.side * layer.side
     let (image, input) = (index / cells).quotientAndRemainder(dividingBy: layer.inputs)
     let (iy, ix) = (index % cells).quotientAndRemainder(dividingBy: layer.side)
     var sum = 0.0
     for tap in 0..<layer.kernel * layer.kernel {
-      let row = iy + layer.kernel / 2 - tap / layer.kernel
-      let column = ix + layer.kernel / 2 - tap % layer.kernel
-      guard 0..<side ~= row, 0..<side ~= column else { continue }
+      let (row, down) = (iy + layer.kernel / 2 - tap / layer.kernel)
+        .quotientAndRemainder(dividingBy: layer.stride)
+      let (column, across) = (ix + layer.kernel / 2 - tap % layer.kernel)
+        .quotientAndRemainder(dividingBy: layer.stride)
+      guard down == 0, across == 0, 0..<side ~= row, 0..<side ~= column else { continue }
       for output in 0..<layer.outputs {
         let weight = w[(output * layer.inputs + input) * layer.kernel * layer.kernel + tap]
         let dy = dyValues[((image * layer.outputs + output) * side + row) * side + column]

@@ -13,11 +13,13 @@ import Testing
 private let has =
   oneDNNIsThere && (cdnn_channel_block() == 16 || instructionSet().hasPrefix("AVX"))
 
-private func layer(_ inputs: Int, _ outputs: Int, _ side: Int, images: Int) -> Layer {
-  Layer(inputs: inputs, outputs: outputs, kernel: 3, stride: 1, side: side, images: images)
+private func layer(
+  _ inputs: Int, _ outputs: Int, _ side: Int, images: Int, stride: Int = 1
+) -> Layer {
+  Layer(inputs: inputs, outputs: outputs, kernel: 3, stride: stride, side: side, images: images)
 }
 
-// ResNet-50's four, with as many images as a test can wait for.
+// ResNet-50's, with as many images as a test can wait for.
 private let resnet = [
   layer(64, 64, 56, images: 2), layer(128, 128, 28, images: 4), layer(256, 256, 14, images: 8),
   layer(512, 512, 7, images: 16),
@@ -26,6 +28,15 @@ private let odd = [
   layer(64, 64, 15, images: 3), layer(64, 128, 5, images: 1), layer(512, 64, 9, images: 1),
   layer(128, 256, 13, images: 2), layer(512, 512, 3, images: 2), layer(16, 32, 57, images: 1),
 ]
+// Ours on AVX2 alone; ResNet-18's 64 → 128 too.
+private let strided =
+  cdnn_channel_block() == 16
+  ? []
+  : [
+    layer(64, 128, 56, images: 2, stride: 2), layer(128, 128, 56, images: 2, stride: 2),
+    layer(256, 256, 28, images: 4, stride: 2), layer(512, 512, 14, images: 8, stride: 2),
+    layer(128, 64, 15, images: 3, stride: 2), layer(512, 256, 3, images: 2, stride: 2),
+  ]
 
 /// Relative L2 errors against float64, over some 400 values of each.
 private struct Errors {
@@ -56,20 +67,24 @@ private struct Errors {
 
 @Suite("Winograd's convolutions", .enabled(if: has))
 struct WinogradTests {
-  @Test("round as six more passes and their amplification let them", arguments: resnet + odd)
+  @Test(
+    "round as six more passes and their amplification let them", arguments: resnet + odd + strided)
   func exact(_ layer: Layer) throws {
     let (direct, winograd) = (try Errors(layer, .never), try Errors(layer, .always))
     print("\(layer): forward, input, weight: direct \(direct.text); winograd \(winograd.text)")
-    let tiles = layer.images * ((layer.side + 3) / 4) * ((layer.side + 3) / 4)
-    #expect(winograd.forward < winogradRounding(layer.inputs))
-    #expect(winograd.input < winogradRounding(layer.outputs))
-    #expect(winograd.weight < winogradRounding(tiles))
+    // With stride 2 the middle tap's gradient sums every output, 16 of a tile.
+    let cells = layer.stride == 1 ? 4 : 1
+    let row = ((layer.side - 1) / layer.stride + cells) / cells
+    let sums = layer.images * row * row
+    #expect(winograd.forward < winogradRounding(layer.inputs, stride: layer.stride))
+    #expect(winograd.input < winogradRounding(layer.outputs, stride: layer.stride))
+    #expect(winograd.weight < winogradRounding(sums, stride: layer.stride))
     #expect(winograd.forward != direct.forward, "there is such a kernel and it was taken")
   }
 
   @Test("give the same bytes on each run, with one thread and with two", arguments: [1, 2])
   func repeatable(threads: Int) throws {
-    for layer in resnet {
+    for layer in resnet + strided {
       let first = try Results(layer, try engine(.always, threads))
       let again = try Results(layer, try engine(.always, threads))
       #expect(again.y == first.y && again.dx == first.dx && again.dw == first.dw)
@@ -150,6 +165,9 @@ struct ConvolutionChoiceTests {
       "sideways 2x64x64x12x12 threads 1: direct\n", "forward 2x64x64x12x12 threads 0: direct\n",
       "forward 2x64x64x12x12 cores 1: direct\n", "forward 2x+64x64x12x12 threads 1: direct\n",
       "forward 2x64x64x12x99999999999999999999 threads 1: direct\n",
+      "forward 2x64x64x12x12 stride 1 threads 1: direct\n",
+      "forward 2x64x64x12x12 stride 3 threads 1: direct\n",
+      "forward 2x64x64x12x12 step 2 threads 1: direct\n",
       "forward  2x64x64x12x12 threads 1: direct\n", "\nforward 2x64x64x12x12 threads 1: direct\n",
       "forward 2x64x64x12x12 threads 1: direct", "forward 2x64x64x12x12 threads 1: direct\r\n",
       "forward 2x64x64x12x12 threads 1: direct\nforward 2x64x64x12x12 threads 1: winograd\n",
@@ -165,6 +183,21 @@ struct ConvolutionChoiceTests {
         && "\(error)".contains("expected")
     }
     #expect(told.algorithmChoices == before)
+  }
+
+  @Test("stride 2 has choices of its own, where there is a rival to choose")
+  func strided() throws {
+    let told = try engine(.whereFaster)
+    let text = "forward 2x64x64x12x12 stride 2 threads 1: "
+    try told.restoreAlgorithms(choices(["winograd", "winograd", "winograd"]) + text + "winograd\n")
+    let layer = layer(64, 64, 12, images: 2, stride: 2)
+    let got = try Results(layer, told)
+    let direct = try Results(layer, try engine(.never))
+    let isOurs = cdnn_channel_block() == 8
+    #expect((got.y == direct.y) == !isOurs)
+    #expect(got.y == (try Results(layer, try engine(.always))).y)
+    #expect(told.algorithmChoices.contains(text + "winograd\n"))
+    #expect(told.algorithmChoices.split(separator: "\n").count == (isOurs ? 6 : 4))
   }
 
   @Test("there is room for so many shapes; what comes later is direct and unmeasured")

@@ -15,11 +15,16 @@ package func sumRounding(_ count: Int) -> Double {
 /// weight's gradient is Gᵀ[(A·dy) ⊙ (B·x)], three of variance 4: the same sum, the same ratio.
 package let winogradAmplification = 5.0
 
+/// And in that of stride 2: the points ±3/8, ±5/4, ∞ for the odd cells, one product for the even ones.
+/// The same sums give 2.2, and up to 3.3 where a map's end leaves a tile one output.
+private let stridedAmplification = 3.3
+
 /// Of Winograd's convolution whose products are summed over C channels (the weight's gradient: T
 /// tiles of 4×4). Six passes of transforms, two each of x, w and y, add to what the sum rounds:
 /// three roundings of 2⁻²⁴/√3 each, and once more for partial values above the result: √12·2⁻²⁴.
-package func winogradRounding(_ count: Int) -> Double {
+package func winogradRounding(_ count: Int, stride: Int = 1) -> Double {
+  let amplification = stride == 1 ? winogradAmplification : stridedAmplification
   let transforms = 12.0.squareRoot() * 0x1p-24
   let sum = sumRounding(count)
-  return 1.5 * winogradAmplification * (sum * sum + transforms * transforms).squareRoot()
+  return 1.5 * amplification * (sum * sum + transforms * transforms).squareRoot()
 }

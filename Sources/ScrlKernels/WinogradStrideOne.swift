@@ -1,37 +1,7 @@
-// The linear maps of Winograd's F(4×4, 3×3) (Lavin & Gray 2016), eight channels at a time.
-// A tile of 4×4 outputs needs 6×6 inputs; in the transformed space their convolution with a 3×3
-// filter is 36 products instead of 144. Each map acts along one axis, then along the other.
+// Winograd's F(4×4, 3×3) (Lavin & Gray 2016): stride 1, and the gradient of its input, which is such
+// a convolution too. A tile of 4×4 outputs needs 6×6 inputs, and 36 products instead of 144.
 // The six points are 0, ±a, ±b and ∞ with a = 5/8, b = 3/2: they amplify rounding less than the
-// usual ±1 and ±2. Not here: the products of transformed values, and where tiles lie.
-
-import ScrlBase
-
-typealias Eight = SIMD8<Float>
-
-enum Winograd {
-  static let tile = 4  // outputs of a tile along an axis
-  static let reach = 6  // inputs of a tile, and points, along an axis
-  static let points = 36
-  static let lanes = 8  // channels at a time
-
-  static let edge = 2 * points * lanes  // floats of scratch that a tile's way in or out takes
-
-  /// What fits the cores' shared cache beside the activations that come and go: 5 MiB.
-  static let sharedFloats = 5 << 18
-
-  /// Of `count` tiles cut into as few pieces of about one size as can be: a piece, a multiple of
-  /// `unit`, for whose sake alone it may be more than `most`.
-  static func piece(of count: Int, most: Int, unit: Int = 1) -> Int {
-    let pieces = max(1, (count + most - 1) / most)
-    return max(1, ((count + pieces - 1) / pieces + unit - 1) / unit) * unit
-  }
-
-  typealias Cells = UnsafeMutablePointer<Float>  // eight floats each
-
-  /// Floats from one point's plane to the next. The 36 are written side by side: a line more, so
-  /// that they never fall into one set of the cache, as multiples of 4 KiB would.
-  static func plane(_ count: Int) -> Int { count &+ 16 }
-}
+// usual ±1 and ±2.
 
 private let a: Float = 0.625
 private let a2: Float = 0.390625
@@ -48,11 +18,18 @@ private let perZero: Float = 1 / a2b2
 private let perA: Float = 1 / (2 * a2 * (a2 - b2))
 private let perB: Float = 1 / (2 * b2 * (b2 - a2))
 
-extension Winograd {
+enum WinogradStrideOne: WinogradGradientMaps {
+  static func sharing(_ factor: Int) -> Range<Int> { factor..<factor + 1 }
+  static var reach: Int { 6 }
+  static var window: Int { 6 }
+  static var before: Int { 1 }
+  static var source: Int { 4 }
+  static var target: Int { 4 }
+
   /// Bᵀ: six inputs → six points. The rows are ∏ (x − q) over the other finite points q.
   @inline(__always)
   static func input(
-    _ x: UnsafePointer<Float>, _ step: Int, _ y: Cells, _ stride: Int
+    _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
   ) {
     let (d0, d1, d2) = (eightLanes(x, 0), eightLanes(x, step), eightLanes(x, 2 &* step))
     let (d3, d4) = (eightLanes(x, 3 &* step), eightLanes(x, 4 &* step))
@@ -72,7 +49,7 @@ extension Winograd {
   /// Aᵀ: six points → four outputs.
   @inline(__always)
   static func output(
-    _ x: UnsafePointer<Float>, _ step: Int, _ y: Cells, _ stride: Int
+    _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
   ) {
     let (m1, m2) = (eightLanes(x, step), eightLanes(x, 2 &* step))
     let (m3, m4) = (eightLanes(x, 3 &* step), eightLanes(x, 4 &* step))
@@ -88,7 +65,7 @@ extension Winograd {
   /// G: three taps → six points.
   @inline(__always)
   static func filter(
-    _ x: UnsafePointer<Float>, _ step: Int, _ y: Cells, _ stride: Int
+    _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
   ) {
     let (g0, g1, g2) = (eightLanes(x, 0), eightLanes(x, step), eightLanes(x, 2 &* step))
     let (evenA, oddA) = (g0.addingProduct(g2, a2) * perA, g1 * (a * perA))
@@ -104,7 +81,7 @@ extension Winograd {
   /// A, the transpose of `output`: the gradients of four outputs → six points.
   @inline(__always)
   static func outputGradient(
-    _ x: UnsafePointer<Float>, _ step: Int, _ y: Cells, _ stride: Int
+    _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
   ) {
     let (d0, d1) = (eightLanes(x, 0), eightLanes(x, step))
     let (d2, d3) = (eightLanes(x, 2 &* step), eightLanes(x, 3 &* step))
@@ -121,7 +98,7 @@ extension Winograd {
   /// Gᵀ, the transpose of `filter`: the gradients of six points → three taps.
   @inline(__always)
   static func filterGradient(
-    _ x: UnsafePointer<Float>, _ step: Int, _ y: Cells, _ stride: Int
+    _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
   ) {
     let (u1, u2) = (eightLanes(x, step), eightLanes(x, 2 &* step))
     let (u3, u4) = (eightLanes(x, 3 &* step), eightLanes(x, 4 &* step))
@@ -131,12 +108,5 @@ extension Winograd {
     store(differenceA + differenceB, y, stride)
     store(
       eightLanes(x, 5 &* step).addingProduct(sumA, a2).addingProduct(sumB, b2), y, 2 &* stride)
-  }
-}
-
-extension SIMD8<Float> {
-  @inline(__always)
-  fileprivate func addingProduct(_ x: Self, _ factor: Float) -> Self {
-    addingProduct(x, Self(repeating: factor))
   }
 }
