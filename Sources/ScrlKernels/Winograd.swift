@@ -52,6 +52,17 @@ enum Winograd {
     return max(1, ((count + pieces - 1) / pieces + unit - 1) / unit) * unit
   }
 
+  /// What two points ±a and ±b have, each pair by its even and its odd part: sum and difference.
+  @inline(__always)
+  static func storePairs(
+    _ a: (even: Eight, odd: Eight), _ b: (even: Eight, odd: Eight), _ y: Cells, _ stride: Int
+  ) {
+    store(a.even + a.odd, y, 0)
+    store(a.even - a.odd, y, stride)
+    store(b.even + b.odd, y, 2 &* stride)
+    store(b.even - b.odd, y, 3 &* stride)
+  }
+
   /// Floats from one point's plane to the next. Points are written side by side: a line more, so
   /// that they never fall into one set of the cache, as multiples of 4 KiB would.
   static func plane(_ count: Int) -> Int { count &+ 16 }

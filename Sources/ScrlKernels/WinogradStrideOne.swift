@@ -39,10 +39,7 @@ enum WinogradStrideOne: WinogradGradientMaps {
     let evenB = d4.addingProduct(d2, -a2)
     let oddB = (d3 * b).addingProduct(d1, -ba2)
     store(d4.addingProduct(d2, -a2plusb2).addingProduct(d0, a2b2), y, 0)
-    store(evenA + oddA, y, stride)
-    store(evenA - oddA, y, 2 &* stride)
-    store(evenB + oddB, y, 3 &* stride)
-    store(evenB - oddB, y, 4 &* stride)
+    Winograd.storePairs((evenA, oddA), (evenB, oddB), y + stride, stride)
     store(d5.addingProduct(d3, -a2plusb2).addingProduct(d1, a2b2), y, 5 &* stride)
   }
 
@@ -71,10 +68,7 @@ enum WinogradStrideOne: WinogradGradientMaps {
     let (evenA, oddA) = (g0.addingProduct(g2, a2) * perA, g1 * (a * perA))
     let (evenB, oddB) = (g0.addingProduct(g2, b2) * perB, g1 * (b * perB))
     store(g0 * perZero, y, 0)
-    store(evenA + oddA, y, stride)
-    store(evenA - oddA, y, 2 &* stride)
-    store(evenB + oddB, y, 3 &* stride)
-    store(evenB - oddB, y, 4 &* stride)
+    Winograd.storePairs((evenA, oddA), (evenB, oddB), y + stride, stride)
     store(g2, y, 5 &* stride)
   }
 
@@ -88,10 +82,7 @@ enum WinogradStrideOne: WinogradGradientMaps {
     let (evenA, oddA) = (d0.addingProduct(d2, a2), (d1 * a).addingProduct(d3, a3))
     let (evenB, oddB) = (d0.addingProduct(d2, b2), (d1 * b).addingProduct(d3, b3))
     store(d0, y, 0)
-    store(evenA + oddA, y, stride)
-    store(evenA - oddA, y, 2 &* stride)
-    store(evenB + oddB, y, 3 &* stride)
-    store(evenB - oddB, y, 4 &* stride)
+    Winograd.storePairs((evenA, oddA), (evenB, oddB), y + stride, stride)
     store(d3, y, 5 &* stride)
   }
 

@@ -66,10 +66,7 @@ enum WinogradStrideTwo: WinogradGradientMaps {
     store(d1, y, stride)
     store(d2, y, 2 &* stride)
     store(d3, y, 3 &* stride)
-    store(evenA + oddA, y, 4 &* stride)
-    store(evenA - oddA, y, 5 &* stride)
-    store(evenB + oddB, y, 6 &* stride)
-    store(evenB - oddB, y, 7 &* stride)
+    Winograd.storePairs((evenA, oddA), (evenB, oddB), y + 4 &* stride, stride)
     store(d3, y, 8 &* stride)
   }
 
@@ -138,10 +135,7 @@ private func oddInput(
   let (d3, d4) = (eightLanes(x, 3 &* step), eightLanes(x, 4 &* step))
   let (evenA, oddA) = ((d2 * a).addingProduct(d0, -ab2), d3.addingProduct(d1, -b2))
   let (evenB, oddB) = ((d2 * b).addingProduct(d0, -ba2), d3.addingProduct(d1, -a2))
-  store(oddA + evenA, y, 0)
-  store(oddA - evenA, y, stride)
-  store(oddB + evenB, y, 2 &* stride)
-  store(oddB - evenB, y, 3 &* stride)
+  Winograd.storePairs((oddA, evenA), (oddB, evenB), y, stride)
   store(d4.addingProduct(d2, -a2plusb2).addingProduct(d0, a2b2), y, 4 &* stride)
 }
 
@@ -169,9 +163,6 @@ private func taps(
   let (oneA, otherA) = (g2 * perA, g0 * (perA / a))
   let (oneB, otherB) = (g2 * perB, g0 * (perB / b))
   store(g1, y, 0)
-  store(oneA + otherA, y, stride)
-  store(oneA - otherA, y, 2 &* stride)
-  store(oneB + otherB, y, 3 &* stride)
-  store(oneB - otherB, y, 4 &* stride)
+  Winograd.storePairs((oneA, otherA), (oneB, otherB), y + stride, stride)
   store(g2, y, 5 &* stride)
 }

@@ -1,5 +1,6 @@
-// Direct or Winograd: which algorithm computes a 3×3 convolution. Measured when a shape is met first, and kept as text in checkpoints: a resumed run computes as the run before,
-// although a measurement could come out otherwise.
+// Direct or Winograd: which algorithm computes a 3×3 convolution. Measured when a shape is met first,
+// and kept as text in checkpoints: a resumed run computes as the run before, although a measurement
+// could come out otherwise.
 // Letters: N images, I input and O output channels, H×W cells of the input.
 
 import CDNN
