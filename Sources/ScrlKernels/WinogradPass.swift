@@ -98,8 +98,7 @@ struct WinogradPass<Maps: WinogradMaps> {
     for half in 0..<2 {
       targets.scatterOutputs(
         Maps.self, products + half &* 8, tiles, group: 2 &* pair &+ half, step: 16, stride: plane,
-        finish,
-        into: y, edge)
+        finish, into: y, edge)
     }
   }
 }

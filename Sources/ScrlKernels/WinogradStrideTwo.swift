@@ -19,10 +19,33 @@ private let a2b2: Float = 0.2197265625
 private let perA: Float = 1 / (2 * (a2 - b2))
 private let perB: Float = 1 / (2 * (b2 - a2))
 
-/// The convolution, and the gradient of its weight.
-enum WinogradStrideTwo: WinogradGradientMaps {
-  static func sharing(_ factor: Int) -> Range<Int> { evenOrOdd(factor) }
+/// What the convolution and the gradient of its input have in common.
+protocol WinogradStrided: WinogradMaps {}
+
+extension WinogradStrided {
   static var reach: Int { 9 }
+
+  /// Four even cells meet the middle tap, five points of the odd ones those of the outer taps.
+  static func sharing(_ factor: Int) -> Range<Int> {
+    factor == 0 ? 0..<4 : factor + 3..<factor + 4
+  }
+
+  /// G: three taps → the middle one, then five points of the outer two.
+  @inline(__always)
+  static func filter(
+    _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
+  ) {
+    let (g0, g1, g2) = (eightLanes(x, 0), eightLanes(x, step), eightLanes(x, 2 &* step))
+    let (oneA, otherA) = (g2 * perA, g0 * (perA / a))
+    let (oneB, otherB) = (g2 * perB, g0 * (perB / b))
+    store(g1, y, 0)
+    Winograd.storePairs((oneA, otherA), (oneB, otherB), y + stride, stride)
+    store(g2, y, 5 &* stride)
+  }
+}
+
+/// The convolution, and the gradient of its weight.
+enum WinogradStrideTwo: WinogradStrided, WinogradGradientMaps {
   static var window: Int { 9 }
   static var before: Int { 1 }
   static var source: Int { 8 }
@@ -45,13 +68,6 @@ enum WinogradStrideTwo: WinogradGradientMaps {
     store(eightLanes(x, step) + odd.1, y, stride)
     store(eightLanes(x, 2 &* step) + odd.2, y, 2 &* stride)
     store(eightLanes(x, 3 &* step) + odd.3, y, 3 &* stride)
-  }
-
-  @inline(__always)
-  static func filter(
-    _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
-  ) {
-    taps(x, step, y, stride)
   }
 
   @inline(__always)
@@ -85,9 +101,7 @@ enum WinogradStrideTwo: WinogradGradientMaps {
 
 /// The gradient of the input, from that of the output and the weight turned by half a turn:
 /// dx[2i] = w₁·dy[i], dx[2i+1] = w₀·dy[i] + w₂·dy[i+1].
-enum WinogradStrideTwoGradient: WinogradMaps {
-  static func sharing(_ factor: Int) -> Range<Int> { evenOrOdd(factor) }
-  static var reach: Int { 9 }
+enum WinogradStrideTwoGradient: WinogradStrided {
   static var window: Int { 5 }
   static var before: Int { 0 }
   static var source: Int { 4 }
@@ -112,18 +126,6 @@ enum WinogradStrideTwoGradient: WinogradMaps {
     store(odd.2, y, 5 &* stride)
     store(odd.3, y, 7 &* stride)
   }
-
-  @inline(__always)
-  static func filter(
-    _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
-  ) {
-    taps(x, step, y, stride)
-  }
-}
-
-/// Four even cells meet the middle tap, five points of the odd ones those of the outer taps.
-private func evenOrOdd(_ factor: Int) -> Range<Int> {
-  factor == 0 ? 0..<4 : factor + 3..<factor + 4
 }
 
 /// Bᵀ of F(4, 2): five cells → five points. The rows are ∏ (x − q) over the other finite points q.
@@ -152,17 +154,4 @@ private func oddOutput(
     (sumA * a2).addingProduct(sumB, b2),
     eightLanes(x, 4 &* step).addingProduct(differenceA, a3).addingProduct(differenceB, b3)
   )
-}
-
-/// G: three taps → the middle one, then five points of the outer two.
-@inline(__always)
-private func taps(
-  _ x: UnsafePointer<Float>, _ step: Int, _ y: Winograd.Cells, _ stride: Int
-) {
-  let (g0, g1, g2) = (eightLanes(x, 0), eightLanes(x, step), eightLanes(x, 2 &* step))
-  let (oneA, otherA) = (g2 * perA, g0 * (perA / a))
-  let (oneB, otherB) = (g2 * perB, g0 * (perB / b))
-  store(g1, y, 0)
-  Winograd.storePairs((oneA, otherA), (oneB, otherB), y + stride, stride)
-  store(g2, y, 5 &* stride)
 }

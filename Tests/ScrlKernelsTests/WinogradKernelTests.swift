@@ -13,8 +13,8 @@ struct WinogradCase: CustomTestStringConvertible {
     "\(inputs)→\(outputs) on \(images)×\(height)×\(width), stride \(stride), in blocks of \(block)"
   }
 
-  // With stride 1 and 2: whole tiles, cut ones, maps within one tile; more tiles than a thread takes at once, and
-  // numbers of channels that threads cannot halve. The last four: so many channels that threads
+  // With stride 1 and 2: whole tiles, cut ones, maps within one tile; more tiles than a thread takes
+  // at once, and numbers of channels that threads cannot halve. The last four: so many channels that threads
   // share the points, and more tiles than they share at once (189 or 175); and so many that the
   // weight's gradient is cut into squares, incomplete ones among them, with more tiles than it
   // takes at once (96).
@@ -77,8 +77,7 @@ private struct Operands {
     let result = try blockedY.copied()
     try WinogradConvolution.forward(
       blockedX, weight: weight, stride: c.stride, block: c.block, into: result, bias: bias,
-      adds: adds, relu: relu,
-      Workers(threads))
+      adds: adds, relu: relu, Workers(threads))
     return try plainValues(result)
   }
 
