@@ -21,6 +21,7 @@ package final class Parameter: StateTensor {
   package let value: Tensor  // engine order; written in place by optimisers
   package private(set) var gradient: Tensor?  // engine order; nil: zero
   package private(set) var version = 0
+  private var gradientMemory: Tensor?  // reserved; in use while the gradient or a reader has it
   private let engine: any Engine  // whose order `value` is in
 
   /// - Parameter plain: the initial values, in plain order; the parameter takes the storage over.
@@ -37,9 +38,23 @@ package final class Parameter: StateTensor {
   /// The tensor that gradients are added into, made of zeros at the first use.
   package func gradientSum() throws(ScrlError) -> Tensor {
     if let gradient { return gradient }
-    let zeros = try Tensor(zeros: value.shape, layout: value.layout)
+    let zeros = try zeroGradient()
     gradient = zeros
     return zeros
+  }
+
+  private func zeroGradient() throws(ScrlError) -> Tensor {
+    guard gradientMemory?.isUnique() == true, let memory = gradientMemory else {
+      return try Tensor(zeros: value.shape, layout: value.layout)
+    }
+    memory.pointer.update(repeating: 0, count: memory.count)
+    return memory
+  }
+
+  /// Takes memory for the gradients to come, and keeps it. What lives as long as the parameters
+  /// should lie beside them: among a step's activations it would cut free memory into pieces.
+  package func reserveGradient() throws(ScrlError) {
+    gradientMemory = try Tensor(uninitialized: value.shape, layout: value.layout)
   }
 
   package func clearGradient() { gradient = nil }

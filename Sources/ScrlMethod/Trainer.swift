@@ -64,6 +64,7 @@ package final class Trainer {
       try LARSOptions(
         momentum: config.momentum, weightDecay: config.weightDecay, quirks: config.quirks,
         adapts: config.method != .supervised), workers: engine.workers)
+    try trained.reserveGradients()
   }
 
   package var isDone: Bool { stepsDone >= schedules.totalSteps }

@@ -47,6 +47,11 @@ package struct ModuleContents {
     for entry in parameters { entry.parameter.clearGradient() }
   }
 
+  /// For whoever trains these parameters and nothing else does later: see Parameter.
+  package func reserveGradients() throws(ScrlError) {
+    for entry in parameters { try entry.parameter.reserveGradient() }
+  }
+
   /// Overwrites every value by the other's of the same place; both list the same modules.
   package func copyValues(from other: ModuleContents) throws(ScrlError) {
     guard state.count == other.state.count else {

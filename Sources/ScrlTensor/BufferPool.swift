@@ -11,6 +11,7 @@ package final class BufferPool: @unchecked Sendable {
 
   private let lock = RecursiveLock()
   private var free = FreeBlocks()
+  private var bottom: UInt = 0  // where the newest chunk begins
   private var inUse = 0
   private var peak = 0
 
@@ -67,28 +68,50 @@ package final class BufferPool: @unchecked Sendable {
     lock.reset()
     _ = Unmanaged.passRetained(free)
     free = FreeBlocks()
+    bottom = 0
   }
 
+  /// Downwards where the system lets it, so that what is free at the bottom counts.
   private func grow(by size: Int) throws(ScrlError) {
-    let (padded, overflow) = size.addingReportingOverflow(chunkSize - 1)
-    let wanted = overflow ? size : padded / chunkSize * chunkSize
-    var chunk = map(wanted)
-    if chunk == nil {
-      trim()
-      chunk = map(wanted)
-    }
+    let lacking = size - free.count(at: bottom)
+    let chunk = extend(by: lacking) ?? map(size, at: 0) ?? mapTrimmed(size)
     guard let chunk else {
       throw ScrlError(.memory, "allocate: \(size) bytes refused by the system, \(inUse) in use")
     }
     free.give(chunk)
+    bottom = chunk.lowerBound
   }
 
-  private func map(_ size: Int) -> Range<UInt>? {
-    let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+  /// At least `size` bytes right below the newest chunk.
+  private func extend(by size: Int) -> Range<UInt>? {
+    guard bottom > UInt(size) + UInt(chunkSize),
+      let chunk = map(size, at: bottom - UInt(inChunks(size)))
+    else { return nil }
+    if chunk.upperBound == bottom { return chunk }
+    munmap(UnsafeMutableRawPointer(bitPattern: chunk.lowerBound), chunk.count)
+    return nil
+  }
+
+  private func mapTrimmed(_ size: Int) -> Range<UInt>? {
+    trim()
+    return map(size, at: 0)
+  }
+
+  /// At least `size` bytes, at `address` if the system agrees.
+  private func map(_ size: Int, at address: UInt) -> Range<UInt>? {
+    let size = inChunks(size)
+    let memory = mmap(
+      UnsafeMutableRawPointer(bitPattern: address), size, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let memory, memory != MAP_FAILED else { return nil }
     madvise(memory, size, MADV_HUGEPAGE)  // a wish: the result does not matter
     let start = UInt(bitPattern: memory)
     return start..<start + UInt(size)
+  }
+
+  private func inChunks(_ size: Int) -> Int {
+    let (padded, overflow) = size.addingReportingOverflow(chunkSize - 1)
+    return overflow ? size : padded / chunkSize * chunkSize
   }
 
   private static func rounded(_ byteCount: Int) -> Int {

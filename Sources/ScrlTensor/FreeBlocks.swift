@@ -3,7 +3,8 @@
 final class FreeBlocks {
   private(set) var blocks: [Range<UInt>] = []  // by address, never touching
 
-  /// Takes `size` bytes from the front of the smallest block that has them.
+  /// Takes `size` bytes from the end of the smallest block that has them: what is left of it lies
+  /// where memory that the system gives next will begin.
   func take(_ size: Int) -> UInt? {
     var best: Int?
     for (index, block) in blocks.enumerated() where block.count >= size {
@@ -12,13 +13,20 @@ final class FreeBlocks {
     }
     guard let best else { return nil }
     let block = blocks[best]
-    let end = block.lowerBound + UInt(size)
-    if end == block.upperBound {
+    let start = block.upperBound - UInt(size)
+    if start == block.lowerBound {
       blocks.remove(at: best)
     } else {
-      blocks[best] = end..<block.upperBound
+      blocks[best] = block.lowerBound..<start
     }
-    return block.lowerBound
+    return start
+  }
+
+  /// Bytes of the block that begins at `address`; 0 where none does.
+  func count(at address: UInt) -> Int {
+    let next = firstAbove(address)
+    guard next > 0, blocks[next - 1].lowerBound == address else { return 0 }
+    return blocks[next - 1].count
   }
 
   func give(_ block: Range<UInt>) {

@@ -73,6 +73,27 @@ struct TapeTests {
     #expect(try run() == once)
   }
 
+  @Test("A reserved gradient keeps its memory, and begins at zero")
+  func reservedGradient() throws {
+    let weight = try Bench().parameter(.linearWeight, noise([3, 2], 1))
+    try weight.reserveGradient()
+    #expect(weight.gradient == nil)
+    let place = try weight.gradientSum().pointer
+    place[0] = 5
+    #expect(try weight.gradientSum().pointer == place)
+    weight.clearGradient()
+    #expect(weight.gradient == nil)
+    #expect(try weight.gradientSum().pointer == place)
+    #expect(try weight.gradientSum().array == [Float](repeating: 0, count: 6))
+
+    // One that is still read stays as it is.
+    place[0] = 5
+    let read = try weight.gradientSum()
+    weight.clearGradient()
+    #expect(try weight.gradientSum().array[0] == 0)
+    #expect(read.array[0] == 5)
+  }
+
   @Test("An operation whose output got no gradient is skipped")
   func skip() throws {
     let bench = try Bench()
