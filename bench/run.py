@@ -128,13 +128,28 @@ def measure(store, sections, rounds):
               f"({took:.0f} s; {time_left(left, seconds)})", flush=True)
 
 
+def expect_built(loaded, built):
+    """A package that was installed before the last build would be measured instead of it."""
+    if loaded.is_file() and built.is_file() and loaded.read_bytes() != built.read_bytes():
+        raise SystemExit(f"bench: got the library {loaded} · expected the one in {built.parent}: "
+                         "`make bench` installs it; SCRL_LIBRARY names another one to measure")
+
+
+TOLD = """
+import json, scrl
+from scrl._ffi import candidates
+print(json.dumps([scrl.build_info(), candidates()[0]]))
+"""
+
+
 def facts(ours):
     """Machine, date and libscrl's own versions."""
-    done = subprocess.run([ours, "-c", "import json, scrl; print(json.dumps(scrl.build_info()))"],
-                          capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run([ours, "-c", TOLD], capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         raise SystemExit(f"{ours} cannot use the package scrl: {done.stderr.strip()[-300:]}")
-    built = json.loads(done.stdout)
+    built, library = json.loads(done.stdout)
+    if not os.environ.get("SCRL_LIBRARY"):
+        expect_built(Path(library), ROOT / "build" / "lib" / "libscrl.so.0")
     return {"machine": machine.describe(), "date": datetime.date.today().isoformat(),
             "versions": {"libscrl": f"{built['version']} ({built['simd']})",
                          "oneDNN": built["onednn"] or "none",

@@ -18,6 +18,26 @@ def bench(*arguments, **environment):
         timeout=120, env={**os.environ, "PYTHONPATH": PACKAGE_PARENT, **environment})
 
 
+def test_a_library_older_than_the_build_is_refused(tmp_path):
+    """Installed, not built again: what is measured would not be what the tree says."""
+    built = tmp_path / "libscrl.so.0"
+    built.write_bytes(b"new")
+    other = tmp_path / "installed.so"
+    code = ("import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import run; "
+            "run.expect_built(Path(sys.argv[2]), Path(sys.argv[3]))")
+
+    def told(loaded, expected):
+        done = subprocess.run([sys.executable, "-c", code, str(RUN.parent), str(loaded),
+                               str(expected)], capture_output=True, text=True, timeout=60)
+        return done.stderr
+
+    other.write_bytes(b"old")
+    assert "make bench" in told(other, built) and str(other) in told(other, built)
+    other.write_bytes(b"new")
+    assert told(other, built) == ""
+    assert told(other, tmp_path / "none") == ""  # nothing was built: an installed package alone
+
+
 def program(name, kind):
     return {"name": name, "kind": kind, "command": ["/opt/x/bin/python", "bench/p.py", name]}
 
