@@ -47,6 +47,26 @@ package struct RandomStream {
     return Double(high << 26 | low) * 0x1p-53
   }
 
+  /// What as many calls of `uniform` would give, four blocks at a time.
+  package mutating func fill(_ values: UnsafeMutableBufferPointer<Double>) {
+    var i = 0
+    while used == 4, i + 8 <= values.count {
+      let four = fourBlocks(counter, key)
+      counter.x &+= 4
+      let first = ((four.x &>> 5) &<< 26) | (four.y &>> 6)
+      let second = ((four.z &>> 5) &<< 26) | (four.w &>> 6)
+      for lane in 0..<4 {
+        values[i + 2 * lane] = Double(first[lane]) * 0x1p-53
+        values[i + 2 * lane + 1] = Double(second[lane]) * 0x1p-53
+      }
+      i += 8
+    }
+    while i < values.count {
+      values[i] = uniform()
+      i += 1
+    }
+  }
+
   /// Uniform in [range.lowerBound, range.upperBound).
   package mutating func uniform(in range: ClosedRange<Double>) -> Double {
     range.lowerBound + (range.upperBound - range.lowerBound) * uniform()
@@ -81,4 +101,26 @@ package func philox(_ counter: SIMD4<UInt32>, _ key: SIMD2<UInt32>) -> SIMD4<UIn
     k = k &+ SIMD2(0x9E37_79B9, 0xBB67_AE85)
   }
   return c
+}
+
+/// The words of the blocks at `counter` and the three after it, 32 bits each, block by lane.
+private func fourBlocks(
+  _ counter: SIMD4<UInt32>, _ key: SIMD2<UInt32>
+) -> (x: SIMD4<UInt64>, y: SIMD4<UInt64>, z: SIMD4<UInt64>, w: SIMD4<UInt64>) {
+  typealias Lanes = SIMD4<UInt64>
+  let word = Lanes(repeating: 0xFFFF_FFFF)
+  var x = Lanes(truncatingIfNeeded: SIMD4(repeating: counter.x) &+ SIMD4(0, 1, 2, 3))
+  var y = Lanes(repeating: UInt64(counter.y))
+  var z = Lanes(repeating: UInt64(counter.z))
+  var w = Lanes(repeating: UInt64(counter.w))
+  var k = key
+  for _ in 0..<10 {
+    let p0 = x &* Lanes(repeating: 0xD251_1F53)
+    let p1 = z &* Lanes(repeating: 0xCD9E_8D57)
+    x = (p1 &>> 32) ^ y ^ Lanes(repeating: UInt64(k.x))
+    z = (p0 &>> 32) ^ w ^ Lanes(repeating: UInt64(k.y))
+    (y, w) = (p1 & word, p0 & word)
+    k = k &+ SIMD2(0x9E37_79B9, 0xBB67_AE85)
+  }
+  return (x, y, z, w)
 }

@@ -10,9 +10,8 @@ extension OpenBLASEngine {
   package func packWeight(_ plain: Tensor, _ g: ConvolutionGeometry) throws(ScrlError) -> Tensor {
     try expectWeight("pack_weight", plain, g, .plain)
     let packed = try Tensor(uninitialized: g.weightShape, layout: .outputFirst)
-    forEachWeight(g) { plainIndex, packedIndex in
-      packed.pointer[packedIndex] = plain.pointer[plainIndex]
-    }
+    let (from, to) = (plain.pointer, packed.pointer)
+    forEachWeight(g) { plainIndex, packedIndex in to[packedIndex] = from[plainIndex] }
     return packed
   }
 
@@ -21,9 +20,8 @@ extension OpenBLASEngine {
   ) throws(ScrlError) -> Tensor {
     try expectWeight("unpack_weight", packed, g, .outputFirst)
     let plain = try Tensor(uninitialized: g.weightShape)
-    forEachWeight(g) { plainIndex, packedIndex in
-      plain.pointer[plainIndex] = packed.pointer[packedIndex]
-    }
+    let (from, to) = (packed.pointer, plain.pointer)
+    forEachWeight(g) { plainIndex, packedIndex in to[plainIndex] = from[packedIndex] }
     return plain
   }
 

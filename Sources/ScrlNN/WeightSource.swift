@@ -78,18 +78,39 @@ package struct WeightSource {
 private func fillUniform(
   _ values: UnsafeMutableBufferPointer<Float>, _ bound: Double, _ stream: inout RandomStream
 ) {
-  for i in values.indices { values[i] = Float(stream.uniform(in: -bound...bound)) }
+  draw(values, &stream) { values, uniforms in
+    for i in values.indices { values[i] = Float(2 * bound * uniforms[i] - bound) }
+  }
 }
 
 /// Box & Muller 1958: two uniforms make two independent normals.
 private func fillNormal(
   _ values: UnsafeMutableBufferPointer<Float>, _ deviation: Double, _ stream: inout RandomStream
 ) {
-  for i in stride(from: 0, to: values.count, by: 2) {
-    // 1 − u is in (0, 1]: the logarithm is finite.
-    let radius = deviation * (-2 * log(1 - stream.uniform())).squareRoot()
-    let angle = 2 * Double.pi * stream.uniform()
-    values[i] = Float(radius * cos(angle))
-    if i + 1 < values.count { values[i + 1] = Float(radius * sin(angle)) }
+  draw(values, &stream) { values, uniforms in
+    for i in stride(from: 0, to: values.count, by: 2) {
+      // 1 − u is in (0, 1]: the logarithm is finite.
+      let radius = deviation * (-2 * log(1 - uniforms[i])).squareRoot()
+      let angle = 2 * Double.pi * uniforms[i + 1]
+      values[i] = Float(radius * cos(angle))
+      if i + 1 < values.count { values[i + 1] = Float(radius * sin(angle)) }
+    }
+  }
+}
+
+/// Calls body(values, uniforms) for part after part of the values, with a uniform for each, and one
+/// more where their number is odd.
+private func draw(
+  _ values: UnsafeMutableBufferPointer<Float>, _ stream: inout RandomStream,
+  _ body: (UnsafeMutableBufferPointer<Float>, UnsafeMutableBufferPointer<Double>) -> Void
+) {
+  let most = 512
+  withUnsafeTemporaryAllocation(of: Double.self, capacity: most) { room in
+    for start in stride(from: 0, to: values.count, by: most) {
+      let part = values[start..<min(start + most, values.count)]
+      let uniforms = UnsafeMutableBufferPointer(rebasing: room[..<(part.count + part.count % 2)])
+      stream.fill(uniforms)
+      body(UnsafeMutableBufferPointer(rebasing: part), uniforms)
+    }
   }
 }

@@ -20,9 +20,8 @@ extension OneDNNEngine {
     guard isBlocked(g) else { return try reference.packWeight(plain, g) }
     try expectWeight("pack_weight", plain, g, .plain)
     let packed = try Tensor(uninitialized: g.weightShape, layout: .weightBlocks(block))
-    forEachWeight(g) { plainIndex, packedIndex in
-      packed.pointer[packedIndex] = plain.pointer[plainIndex]
-    }
+    let (from, to) = (plain.pointer, packed.pointer)
+    forEachWeight(g) { plainIndex, packedIndex in to[packedIndex] = from[plainIndex] }
     return packed
   }
 
@@ -32,9 +31,8 @@ extension OneDNNEngine {
     guard isBlocked(g) else { return try reference.unpackWeight(packed, g) }
     try expectWeight("unpack_weight", packed, g, .weightBlocks(block))
     let plain = try Tensor(uninitialized: g.weightShape)
-    forEachWeight(g) { plainIndex, packedIndex in
-      plain.pointer[plainIndex] = packed.pointer[packedIndex]
-    }
+    let (from, to) = (packed.pointer, plain.pointer)
+    forEachWeight(g) { plainIndex, packedIndex in to[plainIndex] = from[packedIndex] }
     return plain
   }
 

@@ -65,6 +65,21 @@ struct RandomTests {
     #expect(abs(mean - 0.5) < 5 / (12 * Double(values.count)).squareRoot())
   }
 
+  @Test("Many uniforms at once are those drawn one by one", arguments: [0, 1, 7, 8, 9, 64, 509])
+  func filling(count: Int) {
+    for drawn in 0..<5 {
+      var (single, filling) = (
+        RandomStream(seed: 6 << 32 | 5, epoch: 3, sample: 1 << 33 | 2, use: .test),
+        RandomStream(seed: 6 << 32 | 5, epoch: 3, sample: 1 << 33 | 2, use: .test)
+      )
+      for _ in 0..<drawn { #expect(single.next32() == filling.next32()) }
+      var values = [Double](repeating: -1, count: count)
+      values.withUnsafeMutableBufferPointer { filling.fill($0) }
+      #expect(values == (0..<count).map { _ in single.uniform() })
+      #expect(single.next32() == filling.next32())
+    }
+  }
+
   @Test("uniform(in:) stays in its range, an empty one included")
   func uniformRange() {
     var stream = RandomStream(seed: 4, use: .test)
