@@ -24,15 +24,21 @@ check() {
   fi
 }
 
-# program NAME: runs build NAME; its own counts are added to ours.
+# program NAME: runs what build NAME made, in a folder of its own, $work/NAME.
 program() {
+  local folder=$work/$1 argument=
+  [ "$1" = load ] && argument=$library
+  mkdir "$folder" && "$work/make_images" "$folder" && cd "$folder" || return
+  SCRATCH=$folder timeout 900 "$work/test_$1" ${argument:+"$argument"} >"$folder/log" 2>"$folder/err"
+  echo $? >"$folder/status"
+  cat "$folder/err" "$folder/log"
+}
+# count NAME: adds the program's own counts to ours.
+count() {
   local counts
-  (cd "$work" && SCRATCH=$work timeout 900 "$work/test_$1" ${2:-}) >"$work/log" 2>"$work/err"
-  local status=$?
-  counts=$(grep -oE '[0-9]+ passed, [0-9]+ failed' "$work/log" | tail -1)
-  cat "$work/err" "$work/log"
+  counts=$(grep -oE '[0-9]+ passed, [0-9]+ failed' "$work/$1/log" | tail -1)
   if [ -z "$counts" ]; then
-    echo "failed: $1 ended with status $status before its counts"
+    echo "failed: $1 ended with status $(cat "$work/$1/status") before its counts"
     failed=$((failed + 1))
     return
   fi
@@ -134,15 +140,21 @@ build() { # shellcheck disable=SC2086
   esac
 }
 
-for name in ${@:-load library config files coco model trainer evaluate judges coco_metrics detector bench}; do
+# Two at a time: most of what a program does is on one core.
+built=
+for name in ${@:-trainer load library config files coco model evaluate judges coco_metrics detector bench}; do
   if build "$name" 2>"$work/log"; then
-    program "$name" "$([ "$name" = load ] && echo "$library")"
+    while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+    program "$name" &
+    built+=" $name"
   else
     echo "failed: test_$name does not build"
     tail -n 10 "$work/log"
     failed=$((failed + 1))
   fi
 done
+wait
+for name in $built; do count "$name"; done
 
 # --- the examples, on files
 examples_run() {
