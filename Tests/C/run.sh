@@ -140,7 +140,7 @@ build() { # shellcheck disable=SC2086
   esac
 }
 
-# Two at a time: most of what a program does is on one core.
+# Two at a time, the longest first: most of what a program does is on one core.
 built=
 for name in ${@:-trainer load library config files coco model evaluate judges coco_metrics detector bench}; do
   if build "$name" 2>"$work/log"; then
