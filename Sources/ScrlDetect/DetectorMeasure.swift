@@ -32,7 +32,9 @@ extension Detector {
     var objects = try dataset.objects(masks: masks)
     guard !objects.isEmpty else {
       throw ScrlError(
-        .data, "detector_measure: \(dataset.path) has no box with a class · expected objects")
+        .data,
+        "detector_measure: \(dataset.path): \(dataset.whyNoObject(unused: [])) · expected objects "
+          + "with a class")
     }
     let file = try results.map { path throws(ScrlError) in try ResultsFile(path, self, dataset) }
     let codec = try JPEGCodec()
