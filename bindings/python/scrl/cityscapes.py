@@ -40,7 +40,9 @@ def _read(path: str, picture: Optional[str]) -> Tuple[int, int, List[Any]]:
         objects = tree["objects"]
         height, width = (_side(tree.get(name)) for name in ("imgHeight", "imgWidth"))
         if picture is not None and (height is None or width is None):
-            width, height = _size(picture)
+            known = _size(picture)
+            if (width or known[0], height or known[1]) == known:
+                width, height = known
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, FormatError):
             raise
