@@ -16,13 +16,13 @@ def refuse(unusable: Unusable, path: str, error: Exception) -> None:
     unusable.append((path, str(error)))
 
 
-def files_below(root: str, ending: str) -> Iterator[str]:
-    """Paths relative to root, with "/", of the files of an ending in any letter case, in the order of
-    their names; hidden folders and files are passed over."""
+def files_below(root: str, *endings: str) -> Iterator[str]:
+    """Paths relative to root, with "/", of the files of these endings in any letter case, in the order
+    of their names; hidden folders and files are passed over."""
     for folder, inside, names in os.walk(root):
         inside[:] = sorted(name for name in inside if not name.startswith((".", "__MACOSX", "@eaDir")))
         for name in sorted(names):
-            if name.lower().endswith(ending) and not name.startswith("."):
+            if name.lower().endswith(endings) and not name.startswith("."):
                 yield os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import label_maps
 from ._ffi import PathLike
-from .annotation_files import Pictures, Unusable, child, decoded, files_below, is_utf8, read_text
+from .annotation_files import ENDINGS, Pictures, Unusable, child, decoded, files_below, is_utf8, read_text
 from .annotation_files import refuse, stem_of
 from .dataset import Dataset
 from .errors import ArgumentError, FormatError, StorageError
@@ -173,7 +173,9 @@ def _folder(base: str) -> _Folder:
     if not os.path.isdir(base):
         raise StorageError(f"VOC: no folder {base}")
     labels = child(base, "Annotations")
-    stems = [name[:-4] for name in files_below(os.path.join(base, labels or ""), ".xml")]
+    stems = [name[:-4] for name in files_below(os.path.join(base, labels), ".xml")] if labels else []
+    if not stems:
+        labels, stems = None, [name[:-4] for name in files_below(base, ".xml")]
     if not stems:
         raise StorageError(f"VOC: no XML files in {base}/Annotations, nor below {base}")
     return _Folder(base, labels or "", stems)
@@ -264,7 +266,23 @@ def from_voc(root: PathLike, split: Optional[str] = None, unusable: Unusable = N
                     "image", None, file, "changed", f"{error}: kept without masks",
                     "unusable SegmentationObject picture ignored")._asdict())
         reading.add(element, file, masks)
+    if split is None:
+        _tell_others(folder, reading)
     return _tree(reading, names or _all_names(folder, elements), names is not None)
+
+
+def _tell_others(folder: _Folder, reading: _Reading) -> None:
+    """Counts the pictures that have no XML file."""
+    images = [name for name in (child(folder.root, each) for each in ("JPEGImages", "images")) if name]
+    used = {image["file_name"] for image in reading.images}
+    stems = {os.path.basename(stem) for stem in folder.stems}
+    others = sum(
+        f"{place}/{name}".lstrip("/") not in used and stem_of(os.path.basename(name)) not in stems
+        and not name.startswith("Segmentation")
+        for place in images or [""]
+        for name in files_below(os.path.join(folder.root, place), *ENDINGS))
+    if others:
+        reading.issues.append(note_of(f"{others} pictures have no XML file: left out"))
 
 
 def _given(classes: Sequence[str]) -> List[str]:

@@ -10,7 +10,7 @@ obj.names.
 import math
 import os
 import re
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ._ffi import PathLike
 from .annotation_files import ENDINGS, Unusable, files_below, is_utf8, read_text, refuse, stem_of
@@ -107,8 +107,7 @@ class _Layout:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.pictures = [name for ending in ENDINGS for name in files_below(root, ending)]
-        self.pictures.sort()
+        self.pictures = sorted(files_below(root, *ENDINGS))
         self.labels = {name for name in files_below(root, ".txt")}
 
     def label(self, picture: str) -> Optional[str]:
@@ -124,6 +123,20 @@ class _Layout:
         ending = picture[len(stem):]
         return next((name for way in ways for name in (way + ".txt", way + ending + ".txt")
                      if name in self.labels), None)
+
+    def lonely(self, used: Set[Optional[str]], split: Optional[str]) -> List[str]:
+        """Label files without a picture; other text files are none of them."""
+        places = {os.path.dirname(label) for label in used if label}
+        names = None if split is None else set(SPLITS.get(split, (split,)))
+        return [label for label in sorted(self.labels - used)
+                if (os.path.dirname(label) in places or "labels" in label.lower().split("/")[:-1])
+                and (names is None or names & set(label.split("/")[:-1]))
+                and self._is_label(label)]
+
+    def _is_label(self, label: str) -> bool:
+        lines = _lines(os.path.join(self.root, label))
+        return bool(lines) and all(
+            re.match(r"\S+([\s,;]+[-+.\deE]+){4,}\s*$", line) for line in lines)
 
     def of_split(self, split: str, listed: Any) -> List[str]:
         """Pictures in a folder of the split's name, of its list, or of what data.yaml calls so."""
@@ -277,7 +290,8 @@ def from_yolo(root: PathLike, split: Optional[str] = None, classes: Optional[Seq
     if not pictures:
         raise StorageError(f"YOLO: no pictures below {base}")
     images: List[Dict[str, Any]] = []
-    without, used = 0, set()
+    without = 0
+    used: Set[Optional[str]] = set()
     for file in pictures:
         label = layout.label(file)
         used.add(label)
@@ -299,12 +313,9 @@ def from_yolo(root: PathLike, split: Optional[str] = None, classes: Optional[Seq
                            "expected labels/…/NAME.txt beside images/…, or NAME.txt beside the picture")
     if reading.pixels > reading.lines / 2:
         raise FormatError(f"YOLO: {reading.first_pixels}")
-    lonely = [] if split is not None else [
-        label for label in sorted(layout.labels - used) if "labels" in label.lower().split("/")[:-1]]
-    for label in lonely:
-        if os.path.basename(label) not in ("classes.txt", "obj_names.txt", "predefined_classes.txt"):
-            file = re.sub(r"(^|/)labels/", r"\1images/", label, flags=re.I)[:-len(".txt")]
-            refuse(unusable, label, FormatError(f"{label}: no picture {file} for these labels"))
+    for label in layout.lonely(used, split):
+        reading.lose(label, reading.objects(os.path.join(base, label), label))
+        refuse(unusable, label, FormatError(f"{label}: there is no picture for these labels"))
     return {"images": images, "annotations": reading.annotations, "categories": names.categories(),
             "issues": reading.issues + _notes(reading, names, without)}
 
