@@ -211,7 +211,6 @@ def test_what_is_meant_is_taken_and_the_rest_is_counted(folder, tmp_path, door, 
     with scrl.Dataset(tmp_path / "d.h5") as ds:
         boxes = [ds.boxes(index) for index in range(2)]
         assert sum(map(len, boxes)) == used
-        assert (ds.classes or []) == ([] if not used and made["categories"] is None else ds.classes)
         if used == 4:
             assert {ds.classes[k] for index in range(2) for k in ds.box_labels(index)} in (
                 {"fish"}, {"class 1"})
@@ -488,6 +487,19 @@ def test_what_is_odd_in_voc_files_is_read_and_told(tmp_path):
         assert ds.difficult(by_name["hard"]).tolist() == [False, True, False]
 
 
+def test_voc_pictures_without_a_file_are_counted_and_an_empty_folder_is_passed_over(tmp_path):
+    (tmp_path / "Annotations").mkdir()
+    for stem in ("a", "b", "c"):
+        picture(tmp_path / f"{stem}.jpg")
+    (tmp_path / "a.xml").write_text(voc_xml(DOG))
+    notes = annotations.from_voc(tmp_path)
+    assert [each["file_name"] for each in notes["images"]] == ["a.jpg"]
+    assert [each["reason"] for each in notes["issues"]] == ["2 pictures have no XML file: left out"]
+    (tmp_path / "a.xml").unlink()
+    with pytest.raises(scrl.StorageError, match="no XML files"):
+        annotations.from_voc(tmp_path)
+
+
 # ------------------------------------------------------------------ YOLO
 
 BOX = "0 0.5 0.5 0.25 0.5"  # 16 … 48 of 64 but 24, …: x0 24, y0 12, x1 40, y1 36
@@ -578,6 +590,24 @@ def test_yolo_splits_come_from_folders_lists_and_data_yaml(tmp_path):
     assert done.returncode == 0
     with scrl.Dataset(tmp_path / "d.h5") as ds:
         assert ds.classes == ["a", "b"]
+
+
+@pytest.mark.parametrize("label, is_told", [
+    ("labels/train/lost.txt", True), ("labels/val/lost.txt", False), ("labels/train/notes.txt", False)])
+def test_yolo_labels_without_a_picture_are_lost_and_told(tmp_path, label, is_told):
+    for split in ("train", "val"):
+        picture(tmp_path / "images" / split / "1.jpg")
+        (tmp_path / "labels" / split).mkdir(parents=True)
+        (tmp_path / "labels" / split / "1.txt").write_text(BOX)
+    (tmp_path / label).write_text("some words\n" if "notes" in label else f"{BOX}\n{BOX}\n")
+    unusable = []
+    notes = annotations.from_yolo(tmp_path, "train", unusable=unusable)
+    assert [path for path, _ in unusable] == ([label] if is_told else [])
+    report = scrl.pack(tmp_path, tmp_path / "d.h5", annotations=notes, progress=False, allow_loss=True)
+    report = report.with_skipped(unusable)
+    assert (report.objects, report.objects_dropped) == (1, 2 * is_told) and report.is_lossy == is_told
+    done = run_shell(tmp_path, tmp_path / "d.h5", "--yolo", "--split", "train")
+    assert done.returncode == int(is_told), done.stderr
 
 
 def test_yolo_folders_that_are_none(tmp_path):
