@@ -270,7 +270,7 @@ typedef struct scrl_coco_issue {
   const char *file;   /* the image's file_name, "": none; the texts only during the call */
   const char *reason; /* one line */
   const char *kind;   /* the reason without figures: the same for all entries of one kind */
-  size_t objects;     /* annotations that are lost by it: all those of a skipped image */
+  size_t objects;     /* annotations lost by it: 1 for a skipped one, all of a skipped image */
 } scrl_coco_issue;
 
 /** Hears of such an entry. Non-zero stops with SCRL_E_CANCELLED. */

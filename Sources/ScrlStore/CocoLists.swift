@@ -16,13 +16,13 @@ struct CocoImages {
   private var renumbered: [CocoReason] = []
   private var repeated = 0
 
-  init(_ coco: CocoAnnotations, _ files: ListedFiles) {
+  init(_ coco: CocoAnnotations, _ listed: ListedFiles) {
     free = FreeIDs(taken: Set(coco.images.map(\.id)))
-    let answers = files.places(of: coco.images.map(\.fileName))
+    let answers = listed.places(of: coco.images.map(\.fileName))
     let annotated = Set(coco.annotations.map(\.imageID))
-    var names: [Int64: Set<String>] = [:]  // of the files of an id
+    var files: [Int64: Set<[UInt8]>] = [:]  // by id
     for (image, answer) in zip(coco.images, answers) {
-      if case .found(let place) = answer { names[image.id, default: []].insert(place.name) }
+      if case .found(let place) = answer { files[image.id, default: []].insert(place.path) }
     }
     var placeOfFile: [[UInt8]: Int] = [:]
     var notes: [String: [(String, String)]] = [:]
@@ -30,7 +30,7 @@ struct CocoImages {
       switch answer {
       case .refused(let reason): skip(image, reason)
       case .found(let place):
-        if names[image.id, default: []].count > 1, annotated.contains(image.id) {
+        if files[image.id, default: []].count > 1, annotated.contains(image.id) {
           skip(
             image,
             CocoReason(
@@ -38,8 +38,7 @@ struct CocoImages {
           continue
         }
         if let note = place.note {
-          let root = place.path.count - place.name.utf8.count
-          notes[note, default: []].append((image.fileName, shown(place.path, from: root)))
+          notes[note, default: []].append((image.fileName, displayText(place.path)))
         }
         take(image, place, &placeOfFile)
       }
@@ -99,10 +98,6 @@ struct CocoImages {
     images.append(
       CocoAnnotations.Image(id: id, fileName: place.name, size: image.size, changes: image.changes))
     paths.append(place.path)
-  }
-
-  private func shown(_ path: [UInt8], from start: Int) -> String {
-    "\"\(String(decoding: path.suffix(60), as: UTF8.self))\""
   }
 }
 
