@@ -457,7 +457,8 @@ def test_every_split_of_a_voc_folder_has_the_same_classes(tmp_path):
 def test_what_is_odd_in_voc_files_is_read_and_told(tmp_path):
     (tmp_path / "Annotations").mkdir(parents=True)
     texts = {
-        "bom": ("\ufeff" + voc_xml(DOG)).encode("utf-8"), "latin": voc_xml(("Käse", 5, 4, 20, 12, "")).encode("latin-1"),
+        "bom": ("\ufeff" + voc_xml(DOG)).encode("utf-8"),
+        "latin": voc_xml(("Käse", 5, 4, 20, 12, "")).encode("latin-1"),
         "told": voc_xml(DOG, head="<?xml version='1.0' encoding='ISO-8859-1'?>").encode("latin-1"),
         "gbk": voc_xml(("狗", 5, 4, 20, 12, ""), head='<?xml version="1.0" encoding="gbk"?>').encode("gbk"),
         "turned": voc_xml(("dog", 20, 12, 5, 4, "")).encode(),
@@ -630,6 +631,41 @@ def test_yolo_folders_that_are_none(tmp_path):
         assert len(notes["images"]) == 1 and path in [each for each, _ in unusable]
     done = python("-m", "scrl", "pack", str(tmp_path), "--out", "x.h5", "--yolo", "--voc")
     assert done.returncode == 2 and "exclude each other" in done.stderr
+
+
+def test_yolo_comes_back(folder, tmp_path):
+    made = tree()
+    made["categories"] = [{"id": 4, "name": "it's, a \"bolt\""}, {"id": 1, "name": "nut"}]
+    shape = np.zeros((HEIGHT, WIDTH), bool)
+    shape[5:25, 5:15] = shape[15:25, 5:40] = True
+    on(0, bbox=[5, 5, 35, 20], segmentation=coco.encode_mask(shape))(made)
+    on(1, category_id=4, bbox=[1.25, 2.5, 10.37, 20.01])(made)
+    on(2, iscrowd=1)(made)
+    scrl.pack(folder, tmp_path / "a.h5", annotations=made, progress=False)
+    with scrl.Dataset(tmp_path / "a.h5") as ds:
+        for masks, out in ((False, "boxes"), (True, "masks")):
+            for split in ("train", "val"):
+                report = annotations.to_yolo(ds, tmp_path / out, split, masks)
+                assert (report.images, report.boxes) == (2, 3)
+                assert ("1", "box 0 is a crowd region") not in report.left_out
+                assert ("2", "box 0 is a crowd region") in report.left_out
+            with pytest.raises(scrl.DataError, match="exists; choose another folder"):
+                annotations.to_yolo(ds, tmp_path / out)
+            back = annotations.from_yolo(tmp_path / out, "val")
+            scrl.pack(tmp_path / out, tmp_path / "b.h5", annotations=back, progress=False, on_bad="refuse")
+            with scrl.Dataset(tmp_path / "b.h5") as again:
+                assert again.classes == ds.classes
+                assert again.box_labels(0).tolist() == ds.box_labels(0).tolist()
+                np.testing.assert_allclose(again.boxes(0), ds.boxes(0), rtol=0, atol=0.3 if masks else 1e-5)
+                assert len(again.boxes(1)) == 1
+                if masks:
+                    found = coco.decode_mask({"size": [HEIGHT, WIDTH], "counts": again.mask(0, 0)})
+                    assert (found == shape).mean() > 0.99
+    done = python("-m", "scrl", "export", "yolo", "--data", str(tmp_path / "a.h5"), "--out",
+                  str(tmp_path / "shell"), "--json")
+    assert done.returncode == 0 and json.loads(done.stdout.splitlines()[-1])["boxes"] == 3
+    assert (tmp_path / "shell" / "labels" / "train" / "1.txt").read_text() == (
+        tmp_path / "boxes" / "labels" / "train" / "1.txt").read_text()
 
 
 @pytest.mark.parametrize("text, names", [

@@ -16,8 +16,10 @@ from .dataset import Dataset
 from .label_maps import Exported, refuse_existing, safe_path
 from .voc import from_voc, to_voc
 from .yolo import from_yolo
+from .yolo_export import to_yolo
 
-__all__ = ["Exported", "from_cityscapes", "from_voc", "from_yolo", "to_cityscapes", "to_coco", "to_voc"]
+__all__ = ["Exported", "from_cityscapes", "from_voc", "from_yolo", "to_cityscapes", "to_coco", "to_voc",
+           "to_yolo"]
 
 
 def to_coco(dataset: Dataset, folder: PathLike) -> Exported:

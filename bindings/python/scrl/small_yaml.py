@@ -88,8 +88,8 @@ def _parts(text: str) -> List[str]:
     for letter in text:
         if quote:
             quote = "" if letter == quote else quote
-        elif letter in "\"'" and not piece.strip():
-            quote = letter
+        elif letter in "\"'" and (not piece.strip() or piece[-1] == letter):
+            quote = letter  # the second of two within quotes opens them again
         elif letter in "[{":
             depth += 1
         elif letter in "]}":

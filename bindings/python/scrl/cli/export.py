@@ -83,6 +83,23 @@ def cityscapes(
     _run(data, out, json_lines, lambda dataset: to_cityscapes(dataset, out, name))
 
 
+def yolo(
+    data: str = DATA,
+    out: str = typer.Option(..., "--out", help="Folder to write into."),
+    split: str = typer.Option("train", "--split", help="Name of the folders in images and labels."),
+    masks: bool = typer.Option(False, "--masks", help="Write polygons in place of boxes."),
+    json_lines: bool = JSON,
+) -> None:
+    """Writes a dataset as YOLO text labels; what they cannot hold is listed.
+
+    Example: `scrl export yolo --data d.h5 --out exported/`
+    """
+    from ..annotations import to_yolo
+
+    name = _split(split)
+    _run(data, out, json_lines, lambda dataset: to_yolo(dataset, out, name, masks))
+
+
 def _split(name: str) -> str:
     if not name or os.sep in name or name.startswith("."):
         raise Failure(f"--split is {name!r}, expected a name", 2)
