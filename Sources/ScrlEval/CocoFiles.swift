@@ -116,6 +116,19 @@ private struct CocoDesk {
     if !leavesOut, failure == nil { failure = ScrlError(.data, "coco: \(entry.text)") }
   }
 
+  private mutating func tellChanges(
+    of annotation: CocoAnnotations.Annotation, _ name: String, _ drawing: Drawing?
+  ) {
+    if annotation.usableBox == nil {
+      let text = annotation.boxRefusal + ": the box is that of its mask"
+      change(CocoReason("box taken from the mask", text), of: name)
+    }
+    for reason in annotation.changes + (drawing?.faults ?? []) { change(reason, of: name) }
+    if let fault = annotation.maskFault, kind == .bbox {
+      change(CocoReason(fault.kind + " ignored", fault.text + ": ignored"), of: name)
+    }
+  }
+
   private mutating func change(_ reason: CocoReason, of name: String) {
     let old = changes[reason.kind] ?? (0, "\(name): \(reason.text)")
     changes[reason.kind] = (old.count + 1, old.first)
@@ -169,14 +182,7 @@ private struct CocoDesk {
         reject("annotations", name, reason ?? "")
         continue
       }
-      if annotation.usableBox == nil {
-        let why = annotation.boxRefusal
-        change(CocoReason("box taken from the mask", why + ": the box is that of its mask"), of: name)
-      }
-      for reason in annotation.changes + (drawing?.faults ?? []) { change(reason, of: name) }
-      if let fault = annotation.maskFault, kind == .bbox {
-        change(CocoReason(fault.kind + " ignored", fault.text + ": ignored"), of: name)
-      }
+      tellChanges(of: annotation, name, drawing)
       if annotation.area == nil { withoutArea += 1 }
       objects.append(
         CocoObject(

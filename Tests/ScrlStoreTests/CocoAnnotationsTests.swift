@@ -63,10 +63,12 @@ struct CocoAnnotationsTests {
     #expect(told.first?.text.contains(bad.reason ?? "") != false, "\(told)")
   }
 
-  @Test("Polygons are taken however they are nested", arguments: [
-    "[1, 1, 3, 1, 3, 3]", "[[[1, 1, 3, 1, 3, 3]]]", "[[1, 1], [3, 1], [3, 3]]",
-    "[[[1, 1], [3, 1], [3, 3]]]", "[[\"1\", 1, 3, \"1.0\", 3, 3]]", "[[[[1, 1, 3, 1, 3, 3]]]]",
-  ])
+  @Test(
+    "Polygons are taken however they are nested",
+    arguments: [
+      "[1, 1, 3, 1, 3, 3]", "[[[1, 1, 3, 1, 3, 3]]]", "[[1, 1], [3, 1], [3, 3]]",
+      "[[[1, 1], [3, 1], [3, 3]]]", "[[\"1\", 1, 3, \"1.0\", 3, 3]]", "[[[[1, 1, 3, 1, 3, 3]]]]",
+    ])
   func nested(segmentation: String) throws {
     let text = file(annotations: annotation(["segmentation": segmentation]))
     let coco = try CocoAnnotations(json: Array(text.utf8), source: "t")
@@ -225,8 +227,10 @@ private func file(annotations: String) -> String {
 
 private let badFields: [(fields: [String: String], reason: String)] = [
   (["image_id": "missing"], "has no image_id"), (["category_id": "missing"], "has no category_id"),
-  (["image_id": "1.5"], "image_id is not a whole number"), (["image_id": "null"], "has no image_id"),
-  (["category_id": "null"], "has no category_id"), (["category_id": "true"], "category_id is a boolean"),
+  (["image_id": "1.5"], "image_id is not a whole number"),
+  (["image_id": "null"], "has no image_id"),
+  (["category_id": "null"], "has no category_id"),
+  (["category_id": "true"], "category_id is a boolean"),
   (["bbox": "missing", "segmentation": "missing"], "has no bbox"),
   (["bbox": "[1, 2, 3]", "segmentation": "[]"], "four numbers"),
   (["bbox": "[1, 2, 3, 4, 5]", "segmentation": "null"], "four numbers"),
@@ -242,7 +246,8 @@ private let spareFields: [(fields: [String: String], reason: String?)] = [
   (["segmentation": "[[]]"], nil), (["iscrowd": "\"1\""], nil), (["iscrowd": "0.0"], nil),
   (["area": "\"12.5\""], nil), (["bbox": "[1, 2, 3, \"4\"]"], nil),
   (["area": "\"big\""], "area is not a number"), (["area": "[]"], "area is an array"),
-  (["area": "-1"], "area is -1.0"), (["area": "NaN"], "area is nan"), (["area": "1e300"], "area is"),
+  (["area": "-1"], "area is -1.0"), (["area": "NaN"], "area is nan"),
+  (["area": "1e300"], "area is"),
   (["iscrowd": "2"], "iscrowd is not 0 or 1"), (["iscrowd": "\"no\""], "iscrowd is not 0 or 1"),
   (["difficult": "[]"], "difficult is an array"), (["bbox": "missing"], "has no bbox"),
   (["bbox": "null"], "has no bbox"), (["bbox": "[]"], "has no bbox"),
