@@ -204,7 +204,7 @@ def test_an_error_in_a_callback_comes_out(folder, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(packing, "_rgb", interrupted)
+    monkeypatch.setattr(packing, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pack(folder, tmp_path / "d.h5", tree())
     assert not (tmp_path / "d.h5").exists()

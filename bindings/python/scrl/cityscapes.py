@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from . import label_maps
-from ._ffi import PathLike
+from ._ffi import PathLike, is_hidden
 from .dataset import Dataset
 from .errors import FormatError, StorageError
 
@@ -144,8 +144,9 @@ def from_cityscapes(root: PathLike, split: str = "train", unusable: Unusable = N
     images: List[Dict[str, Any]] = []
     annotations: List[Dict[str, Any]] = []
     files = sorted((city, name) for city in os.listdir(top)
-                   if os.path.isdir(os.path.join(top, city))
-                   for name in os.listdir(os.path.join(top, city)) if name.endswith(ENDING))
+                   if os.path.isdir(os.path.join(top, city)) and not is_hidden(city)
+                   for name in os.listdir(os.path.join(top, city))
+                   if name.endswith(ENDING) and not is_hidden(name))
     for number, (city, name) in enumerate(files, 1):
         stem = name[:-len(ENDING)]
         path = os.path.join(top, city, name)

@@ -12,7 +12,7 @@ from xml.parsers import expat
 import numpy as np
 
 from . import label_maps
-from ._ffi import PathLike
+from ._ffi import PathLike, is_hidden
 from .dataset import Dataset
 from .errors import FormatError, StorageError
 
@@ -103,7 +103,8 @@ def _listed(root: str, split: Optional[str]) -> List[str]:
     """Names without ending of the images of a split; of all without one."""
     if split is None:
         folder = os.path.join(root, "Annotations")
-        return sorted(name[:-4] for name in os.listdir(folder) if name.endswith(".xml"))
+        return sorted(name[:-4] for name in os.listdir(folder)
+                      if name.endswith(".xml") and not is_hidden(name))
     for kind in ("Main", "Segmentation", "Layout"):
         path = os.path.join(root, "ImageSets", kind, split + ".txt")
         if os.path.isfile(path):

@@ -73,9 +73,17 @@ def pack(
         None, "--split", help="Part of a VOC or Cityscapes folder, such as train or val."),
     on_bad: str = typer.Option(
         "skip", "--on-bad", help="Annotations that cannot be used: skip (and list), or refuse."),
+    orientation: str = typer.Option(
+        "apply", "--orientation", help="Pictures with an EXIF orientation: apply it (turn them as they "
+        "are shown), ignore it, or refuse (skip) them."),
+    on_truncated: str = typer.Option(
+        "skip", "--on-truncated", help="Files that end early: skip, or keep what is there."),
+    bits: Optional[int] = typer.Option(
+        None, "--bits", help="Bits that 16-bit files really hold, 8 to 16; without it by each file."),
     json_lines: bool = typer.Option(False, "--json", help="Machine-readable output."),
 ) -> None:
-    """Packs a folder of pictures into one dataset file. Bad files are listed, never fatal.
+    """Packs a folder of pictures into one dataset file. Bad files are listed, never fatal; hidden files
+    and folders are left out.
 
     Examples:
 
@@ -101,7 +109,8 @@ def pack(
     start = time.perf_counter()
     notes, unusable = _annotations(folder, annotations, voc, cityscapes, split, on_bad)
     report = pack_files(
-        folder, out, labels, progress=not json_lines, annotations=notes, on_bad=on_bad)
+        folder, out, labels, progress=not json_lines, annotations=notes, on_bad=on_bad,
+        orientation=orientation, on_truncated=on_truncated, bits=bits)
     skipped = unusable + list(report.skipped)
     seconds = time.perf_counter() - start
     if json_lines:
@@ -109,15 +118,20 @@ def pack(
             emit(event="skipped", path=path, reason=reason)
         for issue in report.issues:
             emit(event="issue", **issue._asdict())
+        for note in report.notes:
+            emit(event="note", **note._asdict())
         emit(event="packed", added=report.added, skipped=len(skipped), issues=len(report.issues),
-             out=out, bytes=os.path.getsize(out), seconds=seconds)
+             turned=report.turned, not_turned=report.not_turned, truncated=report.truncated,
+             several=report.several, hidden=report.hidden, depths=dict(report.depths), out=out, bytes=os.path.getsize(out), seconds=seconds)
         return
     lines = [f"skipped {path}: {reason}" for path, reason in skipped]
     lines += [f"{each.action} {each.entry}{'' if each.id is None else f' {each.id}'}"
               f"{f' of {each.file}' if each.file else ''}: {each.reason}" for each in report.issues]
+    lines += [f"note {each.file}: {each.note}" for each in report.notes]
     for line in lines[:50]:
         say(line)
     if len(lines) > 50:
         say(f"{len(lines) - 50} more (all of them with --json)")
     say(f"{report.added} images, {os.path.getsize(out) / 1e6:.1f} MB in {out}; "
-        f"{len(skipped)} skipped; {report.added / seconds:.0f} images/s")
+        f"{len(skipped)} skipped; " + "".join(f"{part}; " for part in report.told())
+        + f"{report.added / seconds:.0f} images/s")
