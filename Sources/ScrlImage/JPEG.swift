@@ -164,7 +164,13 @@ package final class JPEGCodec {
     var colours: Int32 = 0
     let status = tjDecompressHeader3(
       decompressor, start, UInt(bytes.count), &width, &height, &subsampling, &colours)
-    try check(status)
+    do throws(ScrlError) { try check(status) } catch {
+      // The decoder has a limit of its own for sides; by every way in it is the same error.
+      if let told = JPEGSegment.size(bytes), max(told.height, told.width) > RGBImage.maxSide {
+        try RGBImage.checkSize(height: told.height, width: told.width, "decode")
+      }
+      throw error
+    }
     try RGBImage.checkSize(height: Int(height), width: Int(width), "decode")
     let isCMYK = colours == Int32(TJCS_CMYK.rawValue) || colours == Int32(TJCS_YCCK.rawValue)
     return Header(width: Int(width), height: Int(height), isCMYK: isCMYK)

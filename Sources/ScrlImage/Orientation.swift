@@ -91,27 +91,8 @@ package struct OrientationTags: Equatable, Sendable {
   private var isSet = false
 
   package init(_ jpeg: UnsafeRawBufferPointer) {
-    var place = 2
-    guard jpeg.count >= 4, jpeg[0] == 0xFF, jpeg[1] == 0xD8 else { return }
-    while place + 4 <= jpeg.count {
-      // Stray bytes and fill bytes between segments are passed over, as decoders do.
-      guard jpeg[place] == 0xFF, jpeg[place + 1] != 0xFF, jpeg[place + 1] != 0 else {
-        place += 1
-        continue
-      }
-      let marker = jpeg[place + 1]
-      if marker == 0x01 || (0xD0...0xD8).contains(marker) {
-        place += 2
-        continue
-      }
-      if marker == 0xD9 || marker == 0xDA { return }
-      let length = Int(jpeg[place + 2]) << 8 + Int(jpeg[place + 3])
-      guard length >= 2 else { return }
-      let end = place + 2 + length
-      if marker == 0xE1, end <= jpeg.count {
-        readSegment(jpeg, place + 4..<end)
-      }
-      place = end
+    for segment in JPEGSegment.all(jpeg) where segment.marker == 0xE1 {
+      readSegment(jpeg, segment.body)
     }
   }
 

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import typer
 
 from .fitting import fit
+from .make import picture_rules
 from .output import Failure, collect_notes, emit, say, table, whole_file
 from .train import settings
 
@@ -185,9 +186,8 @@ def predict(
     `scrl detect predict --checkpoint det/ photo.jpg --json`
     """
     from .. import Detector, progress as bars
-    from ..reading import Rules
 
-    rules = Rules(orientation, on_truncated, bits).checked("detect predict")
+    rules = picture_rules("detect predict", orientation, on_truncated, bits)
     if bool(images) == (data is not None):
         raise Failure("expected pictures, or --data with a dataset, and not both", 2)
     collect_notes()

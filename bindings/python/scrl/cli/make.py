@@ -58,6 +58,17 @@ def _annotations(folder: str, path: Optional[str], voc: bool, cityscapes: bool,
     return from_cityscapes(folder, split or "train", told), unusable
 
 
+def picture_rules(command: str, orientation: str, on_truncated: str, bits: Optional[int]) -> Any:
+    """The Rules of these options; a value that is none of theirs is a usage error."""
+    from ..errors import ArgumentError
+    from ..reading import Rules
+
+    try:
+        return Rules(orientation, on_truncated, bits).checked(command)
+    except ArgumentError as error:
+        raise Failure(str(error), 2) from None
+
+
 def pack(
     folder: str = typer.Argument(..., help="Folder of pictures, walked with its subfolders."),
     out: str = typer.Option(..., "--out", help="Dataset file to write (HDF5)."),
@@ -105,12 +116,13 @@ def pack(
         raise Failure("--split needs --voc or --cityscapes", 2)
     if on_bad not in ("skip", "refuse"):
         raise Failure(f"--on-bad is {on_bad!r}, expected skip or refuse", 2)
+    rules = picture_rules("pack", orientation, on_truncated, bits)
     collect_notes()
     start = time.perf_counter()
     notes, unusable = _annotations(folder, annotations, voc, cityscapes, split, on_bad)
     report = pack_files(
         folder, out, labels, progress=not json_lines, annotations=notes, on_bad=on_bad,
-        orientation=orientation, on_truncated=on_truncated, bits=bits)
+        **rules._asdict())
     skipped = unusable + list(report.skipped)
     seconds = time.perf_counter() - start
     if json_lines:
