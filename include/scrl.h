@@ -335,18 +335,23 @@ enum {
   SCRL_COCO_IMAGE = 0,
   SCRL_COCO_CATEGORY = 1,
   SCRL_COCO_ANNOTATION = 2,
+  SCRL_COCO_FILE = 3,    /* the file as a whole, or many entries of it */
   SCRL_COCO_SKIPPED = 0, /* it is not in the dataset */
-  SCRL_COCO_CLIPPED = 1  /* only the part inside the image is */
+  SCRL_COCO_CLIPPED = 1, /* only the part inside the image is */
+  SCRL_COCO_CHANGED = 2, /* it is, but something of it was ignored or made from the rest */
+  SCRL_COCO_NOTED = 3    /* nothing is lost: how the file was understood */
 };
 
-/** An entry of a COCO file that did not pass as it stands. Since 0.1. */
+/** An entry of a COCO file that did not pass as it stands, or a note on the file. Since 0.1. */
 typedef struct scrl_coco_issue {
   uint32_t struct_size;
-  int32_t entry;      /* SCRL_COCO_IMAGE, _CATEGORY or _ANNOTATION */
-  int32_t action;     /* SCRL_COCO_SKIPPED or _CLIPPED */
+  int32_t entry;      /* SCRL_COCO_IMAGE, _CATEGORY, _ANNOTATION or _FILE */
+  int32_t action;     /* SCRL_COCO_SKIPPED, _CLIPPED, _CHANGED or _NOTED */
   int64_t id;         /* −1: it has none that could be read */
-  const char *file;   /* the image's file_name, "": none; both texts only during the call */
+  const char *file;   /* the image's file_name, "": none; the texts only during the call */
   const char *reason; /* one line */
+  const char *kind;   /* the reason without figures: the same for all entries of one kind */
+  size_t objects;     /* annotations that are lost by it: all those of a skipped image */
 } scrl_coco_issue;
 
 /** Hears of such an entry. Non-zero stops with SCRL_E_CANCELLED. */
@@ -355,21 +360,27 @@ typedef int32_t (*scrl_coco_fn)(const scrl_coco_issue *issue, void *user);
 /** How scrl_writer_add_coco() imports. Zeroes are good defaults. Since 0.1. */
 typedef struct scrl_coco_options {
   uint32_t struct_size;
-  int32_t refuse;          /* 0: skip or clip, and tell; 1: the first issue ends the call */
+  int32_t refuse;          /* 0: skip, clip or change, and tell; 1: the first such issue ends the
+                              call; notes never do */
   scrl_coco_fn issue;      /* may be NULL */
   scrl_skip_fn unreadable; /* may be NULL; hears of image files that are no usable JPEG */
   scrl_walk_fn progress;   /* may be NULL; counts images */
   void *user;              /* handed to all */
 } scrl_coco_options;
 
-/** What scrl_writer_add_coco() did. Since 0.1. */
+/**
+ * What scrl_writer_add_coco() did. The file lists images + skipped_images, and annotations +
+ * skipped_annotations. Since 0.1.
+ */
 typedef struct scrl_coco_report {
   uint32_t struct_size;
   size_t images;              /* added */
+  size_t changed_images;      /* among those added: something of their entry was ignored */
   size_t skipped_images;
   size_t annotations;         /* boxes added */
-  size_t skipped_annotations; /* with those of skipped images */
+  size_t changed_annotations; /* among those added: clipped, or something was ignored or made */
   size_t clipped_annotations; /* among those added */
+  size_t skipped_annotations; /* with those of skipped images */
   size_t skipped_categories;
 } scrl_coco_report;
 
@@ -378,13 +389,29 @@ typedef struct scrl_coco_report {
  * marks and ids. JPEG files go in as they are; polygons become run lengths as pycocotools makes
  * them. Classes are the categories in the order of their ids.
  *
- * Skipped, each with a reason: entries that are not well formed, repeat an id, or name no image or
- * category of the file; boxes without area, with numbers that are not finite, or wholly outside
- * their image; polygons of fewer than six or an odd count of numbers, or outside; run lengths that
- * are broken or of another size; images whose file is missing, unreadable or not of the size told.
- * A box or polygon that reaches over the edge is clipped to the image, and told. File names lead
- * to files below `folder`, or below its subfolder `images`; those with ".." or in front "/" are
- * skipped. Sizes are those of the picture as it is stored: see scrl_writer_set_pictures().
+ * Needed are an image's id and file_name, an annotation's image_id, category_id and a bbox (or a mask
+ * to take it from). What lacks them is skipped, and told; so are annotations that name no image or
+ * category of the file, boxes without area, with numbers that are not finite, or wholly outside
+ * their image where no mask helps; images whose file is missing, unreadable or not of the size told;
+ * and entries whose id two files or two class names claim, where annotations use it. A box or
+ * polygon that reaches over the edge is clipped to the image, and told.
+ *
+ * Anything else is optional: null is absent, and what is of no use is ignored and told as a change:
+ * iscrowd, difficult, an area (measured instead), width and height (the file's are taken), one
+ * polygon of several (the others are kept), a mask (the box is kept without it: polygons outside,
+ * run lengths that are broken or of another size), a bbox (made from the mask).
+ *
+ * Taken as it is meant, with a note for each kind: a byte order mark, UTF-16, numbers in quotes,
+ * ids that are text (they get numbers), annotation ids that repeat or are missing (nothing refers
+ * to them), polygons nested deeper or flat, b'…' around run lengths, categories of one name (one
+ * class, with the id that most annotations have), categories without a name or none at all ("class
+ * 3"), no list "annotations" (images without objects), one image listed twice.
+ *
+ * File names lead to files below `folder`, or below its subfolder `images`: as they stand, with "/"
+ * for "\", as whole paths inside the folder, with %20 for a space; then, told as a change, in other
+ * letter case or with more or fewer folders in front, where exactly one file fits that is no other
+ * image's. Those that lead out of the folder are skipped. Sizes are those of the picture as it is
+ * stored: see scrl_writer_set_pictures().
  *
  * options->unreadable may add the picture itself (a PNG that the host can read) by
  * scrl_writer_add_rgb(), _add_oriented() or _add_jpeg() with a NULL annotation: it then gets what
@@ -397,8 +424,9 @@ typedef struct scrl_coco_report {
  * @param byte_count  bytes of json.
  * @param options     may be NULL.
  * @param report      may be NULL.
- * @return SCRL_OK, SCRL_E_FORMAT for text that is no JSON (with line and column) or no COCO file,
- *         SCRL_E_IO, SCRL_E_DATA naming the entry when options->refuse is 1, or for a category
+ * @return SCRL_OK, also where much was skipped: see the report; SCRL_E_FORMAT for text that is no
+ *         JSON (with line and column) or has no list "images", SCRL_E_IO, SCRL_E_DATA naming the
+ *         entry when options->refuse is 1, or for a category
  *         that contradicts a class of the writer, SCRL_E_CANCELLED. After a failure some images
  *         may have been added: free the writer. Since 0.1.
  */

@@ -9,23 +9,22 @@ import ScrlStore
 final class CocoImport {
   private(set) var report = scrl_coco_report()
   private let handle: WriterHandle
-  private let folder: [UInt8]
   private let gate: CocoGate
   private let options: scrl_coco_options
   private var numbers: [Int32] = []  // the dataset's number of each of the gate's classes
   private var found: [CocoIssue] = []  // of the image in work
   private var boxCount = 0  // of the image in work
+  private var changedCount = 0  // of its boxes
   private var mismatch: String?  // why the image in work is not the one that is meant
   private var refused: ScrlError?  // the issue that ends the call
 
   init(
-    _ handle: WriterHandle, folder: UnsafePointer<CChar>, _ gate: CocoGate,
+    _ handle: WriterHandle, folder: UnsafePointer<CChar>, _ coco: CocoAnnotations,
     _ options: scrl_coco_options
   ) {
     self.handle = handle
-    self.folder = UnsafeBufferPointer(start: folder, count: strlen(folder)).map(
-      UInt8.init(bitPattern:))
-    self.gate = gate
+    let root = UnsafeBufferPointer(start: folder, count: strlen(folder))
+    gate = CocoGate(coco, files: ListedFiles(folder: root.map(UInt8.init(bitPattern:))))
     self.options = options
   }
 
@@ -46,30 +45,36 @@ final class CocoImport {
   }
 
   private func add(_ place: Int, _ image: CocoAnnotations.Image) throws(ScrlError) {
-    (found, boxCount, mismatch) = ([], 0, nil)
+    (found, boxCount, changedCount, mismatch) = ([], 0, 0, nil)
     handle.listedSize = gate.toldSize(of: place)
     handle.listed = { [unowned self] (height, width) throws(ScrlError) in
       try annotation(of: place, height: height, width: width)
     }
-    let path = self.path(of: image.fileName)
+    let path = gate.path(of: place)
     let before = handle.writer.count
     var reason: String?
+    var kind = "no picture that can be read"
     do throws(ScrlError) {
       try withCPath(path) { path throws(ScrlError) in try handle.add(file: path, nil) }
     } catch {
       if let refused { throw refused }
       guard error.code == .data || isReadError(error) else { throw error }
       reason = mismatch ?? error.message
+      if isReadError(error) { kind = "file that cannot be opened" }
       if error.code == .data, mismatch == nil {
         try offer(path, error.message)
         if let refused { throw refused }
         if handle.writer.count > before { reason = nil } else { reason = mismatch ?? reason }
       }
     }
-    if let reason { return try skip(place, image, reason) }
+    if let reason {
+      if mismatch != nil { kind = "picture of another size than told" }
+      return try skip(place, image, CocoReason(kind, reason))
+    }
     for issue in found { try tell(issue) }
     report.images += 1
     report.annotations += boxCount
+    report.changed_annotations += changedCount
   }
 
   private func annotation(
@@ -84,6 +89,7 @@ final class CocoImport {
         throw error
       }
       (found, boxCount) = (sample.issues, sample.annotation.boxes.count)
+      changedCount = sample.changed
       return sample.annotation
     } catch {
       mismatch = error.message
@@ -102,37 +108,39 @@ final class CocoImport {
   }
 
   private func skip(
-    _ place: Int, _ image: CocoAnnotations.Image, _ reason: String
+    _ place: Int, _ image: CocoAnnotations.Image, _ reason: CocoReason
   ) throws(ScrlError) {
     let lost = gate.annotationCount(of: place)
-    report.skipped_annotations += lost
-    let text = lost == 0 ? reason : "\(reason); its annotations, \(lost), go with it"
-    try tell(CocoIssue(.image, .skipped, id: image.id, file: image.fileName, text))
+    let more = lost == 0 ? "" : "; its annotations, \(lost), go with it"
+    try tell(
+      CocoIssue(
+        .image, .skipped, id: image.id, file: image.fileName,
+        CocoReason(reason.kind, reason.text + more), objects: lost))
   }
 
   private func tell(_ issue: CocoIssue) throws(ScrlError) {
-    if options.refuse != 0 { throw refusal(issue) }
+    if options.refuse != 0, issue.action != .noted { throw refusal(issue) }
+    report.skipped_annotations += issue.objects
     switch (issue.entry, issue.action) {
-    case (.image, _): report.skipped_images += 1
-    case (.category, _): report.skipped_categories += 1
-    case (.annotation, .skipped): report.skipped_annotations += 1
+    case (.image, .skipped): report.skipped_images += 1
+    case (.image, .changed): report.changed_images += 1
+    case (.category, .skipped): report.skipped_categories += 1
     case (.annotation, .clipped): report.clipped_annotations += 1
+    default: break
     }
     guard let hear = options.issue else { return }
     var answer: Int32 = 0
     issue.file.withCString { file in
       issue.reason.withCString { reason in
-        var told = scrl_coco_issue()
-        told.struct_size = UInt32(MemoryLayout<scrl_coco_issue>.size)
-        told.entry = Int32(
-          issue.entry == .image
-            ? SCRL_COCO_IMAGE
-            : issue.entry == .category ? SCRL_COCO_CATEGORY : SCRL_COCO_ANNOTATION)
-        told.action = Int32(issue.action == .skipped ? SCRL_COCO_SKIPPED : SCRL_COCO_CLIPPED)
-        told.id = issue.id ?? -1
-        told.file = file
-        told.reason = reason
-        answer = hear(&told, options.user)
+        issue.kind.withCString { kind in
+          var told = scrl_coco_issue()
+          told.struct_size = UInt32(MemoryLayout<scrl_coco_issue>.size)
+          (told.entry, told.action) = (issue.entry.number, issue.action.number)
+          told.id = issue.id ?? -1
+          (told.file, told.reason, told.kind) = (file, reason, kind)
+          told.objects = issue.objects
+          answer = hear(&told, options.user)
+        }
       }
     }
     if answer != 0 { throw ScrlError(.cancelled, "add_coco: stopped by the host") }
@@ -141,13 +149,26 @@ final class CocoImport {
   private func refusal(_ issue: CocoIssue) -> ScrlError {
     ScrlError(.data, "add_coco: \(issue.text)")
   }
+}
 
-  /// Below the folder, or below its `images`.
-  private func path(of name: String) -> [UInt8] {
-    let slash = [UInt8(ascii: "/")]
-    let plain = folder + slash + Array(name.utf8)
-    if access(cPath(plain), F_OK) == 0 { return plain }
-    let inside = folder + slash + Array("images/".utf8) + Array(name.utf8)
-    return access(cPath(inside), F_OK) == 0 ? inside : plain
+extension CocoAnnotations.Entry {
+  fileprivate var number: Int32 {
+    switch self {
+    case .image: Int32(SCRL_COCO_IMAGE)
+    case .category: Int32(SCRL_COCO_CATEGORY)
+    case .annotation: Int32(SCRL_COCO_ANNOTATION)
+    case .file: Int32(SCRL_COCO_FILE)
+    }
+  }
+}
+
+extension CocoIssue.Action {
+  fileprivate var number: Int32 {
+    switch self {
+    case .skipped: Int32(SCRL_COCO_SKIPPED)
+    case .clipped: Int32(SCRL_COCO_CLIPPED)
+    case .changed: Int32(SCRL_COCO_CHANGED)
+    case .noted: Int32(SCRL_COCO_NOTED)
+    }
   }
 }

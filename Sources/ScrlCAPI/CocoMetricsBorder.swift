@@ -25,7 +25,8 @@ public func scrl_coco_evaluate(
     let truth = try CocoAnnotations(
       json: try copied(ground_truth, ground_truth_bytes, "ground_truth"), source: "ground truth")
     let results = try CocoResults(
-      json: try copied(detections, detection_bytes, "detections"), source: "detections")
+      json: try copied(detections, detection_bytes, "detections"), source: "detections",
+      truth: truth)
     let made = try evaluateCoco(
       truth: truth, results: results, kind: overlap, leavesOut: chosen.leave_out == 1,
       workers: Workers(Int(chosen.threads)))

@@ -220,7 +220,7 @@ public func scrl_writer_add_coco(
       }
       let source = path.map { String(cString: $0) } ?? "annotations"
       let coco = try CocoAnnotations(json: bytes, source: source)
-      let work = CocoImport(handle, folder: folder, CocoGate(coco), chosen)
+      let work = CocoImport(handle, folder: folder, coco, chosen)
       try work.run()
       if report != nil { try writeStruct(work.report, to: report, "writer_add_coco") }
     }

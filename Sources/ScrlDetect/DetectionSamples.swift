@@ -32,8 +32,9 @@ package struct DetectionSamples: Sendable {
     guard !images.isEmpty else {
       throw ScrlError(
         .data,
-        "detector: \(dataset.path) has no box with a class among its \(dataset.count) images · "
-          + "expected boxes to learn from")
+        "detector: \(dataset.path) has nothing to learn from: "
+          + "\(dataset.whyNoObject(unused: [.crowd, .difficult])) · expected boxes with a class that "
+          + "are neither")
     }
     (self.images, self.boxCount, self.maskCount) = (images, boxCount, maskCount)
     classCount = max(dataset.classes.count, largest + 1)

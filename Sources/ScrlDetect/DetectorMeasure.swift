@@ -30,9 +30,11 @@ extension Detector {
         .state, "detector_measure: the detector makes no masks · expected detect.kind mask")
     }
     var objects = try dataset.objects(masks: masks)
-    guard !objects.isEmpty else {
+    guard objects.contains(where: { !$0.isCrowd }) else {
       throw ScrlError(
-        .data, "detector_measure: \(dataset.path) has no box with a class · expected objects")
+        .data,
+        "detector_measure: \(dataset.path): \(dataset.whyNoObject(unused: .crowd)) · expected objects "
+          + "with a class that are no crowds")
     }
     let file = try results.map { path throws(ScrlError) in try ResultsFile(path, self, dataset) }
     let codec = try JPEGCodec()
@@ -59,7 +61,7 @@ extension Detector {
     }
     try file?.finish()
     objects.removeAll { unreadable.contains($0.image) }
-    guard !objects.isEmpty else {
+    guard objects.contains(where: { !$0.isCrowd }) else {
       throw ScrlError(
         .data, "detector_measure: no image with objects could be read · expected JPEGs")
     }

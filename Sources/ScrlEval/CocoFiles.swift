@@ -1,6 +1,7 @@
 // COCO's metrics of two files: annotations and a results list. What cannot be used is refused, or
-// left out and listed: entries that are not well formed, repeat an id, name unknown images or
-// classes, have numbers that are not finite, lack what the kind needs, or have masks that are none.
+// left out and listed: entries that are not well formed, name unknown images or classes, have
+// numbers that are not finite, lack what the kind needs, or have masks that are none. What an entry
+// can be without is ignored where it is of no use, as the import does, and a note counts it.
 // As in pycocotools the first result decides what the areas of detections are: with a bbox those of
 // the boxes (also for segm, and a result without a mask then has its box as mask), else the masks'.
 
@@ -55,6 +56,7 @@ package func evaluateCoco(
       categories[object.category].objects += 1
     }
   }
+  desk.tellChanges()
   for detection in detections { categories[detection.category].detections += 1 }
   return CocoComparison(
     kind: kind, images: desk.imageCount, categories: categories, metrics: metrics,
@@ -69,6 +71,7 @@ private struct CocoDesk {
   private(set) var leftOut: [CocoLeftOut] = []
   private(set) var notes: [String] = []
   private var failure: ScrlError?
+  private var changes: [String: (count: Int, first: String)] = [:]  // by kind
   private var rankOfImage: [Int64: Int] = [:]
   private var sizes: [CocoAnnotations.Size?] = []
   private var placeOfCategory: [Int64: Int] = [:]
@@ -78,10 +81,15 @@ private struct CocoDesk {
   init(_ truth: CocoAnnotations, _ kind: CocoKind, leavesOut: Bool) {
     self.kind = kind
     self.leavesOut = leavesOut
+    notes = truth.notes.map(\.text)
+    if !truth.hasAnnotations {
+      failure = ScrlError(
+        .data, "coco: the ground truth has no list \"annotations\" · expected objects to find")
+    }
     for problem in truth.problems {
       let name = problem.id.map { "\($0)" } ?? "\(problem.place) of the list"
       let list = problem.entry == .category ? "categories" : problem.entry.rawValue + "s"
-      reject(list, "\(problem.entry.rawValue) \(name)", problem.reason)
+      reject(list, "\(problem.entry.rawValue) \(name)", problem.reason.text)
     }
     // Ties between images go by id, whatever the file's order.
     for image in truth.images.sorted(by: { $0.id < $1.id }) {
@@ -108,47 +116,72 @@ private struct CocoDesk {
     if !leavesOut, failure == nil { failure = ScrlError(.data, "coco: \(entry.text)") }
   }
 
+  private mutating func change(_ reason: CocoReason, of name: String) {
+    let old = changes[reason.kind] ?? (0, "\(name): \(reason.text)")
+    changes[reason.kind] = (old.count + 1, old.first)
+  }
+
+  /// One note for each kind of change.
+  mutating func tellChanges() {
+    for (kind, change) in changes.sorted(by: { $0.key < $1.key }) {
+      notes.append("\(change.count) × \(kind); first: \(change.first)")
+    }
+  }
+
   mutating func objects(
     _ truth: CocoAnnotations, _ workers: Workers
   ) throws(ScrlError) -> [CocoObject] {
+    if let failure { throw failure }
     let found = truth.annotations
     let kind = kind
     let masks = drawn(found.count, workers) { [sizes, rankOfImage] place throws(ScrlError) in
       let annotation = found[place]
-      guard kind == .segm || annotation.area == nil,
+      guard kind == .segm || annotation.area == nil || annotation.usableBox == nil,
         let rank = rankOfImage[annotation.imageID]
       else { return nil }
-      return try mask(of: annotation.segmentation, size: sizes[rank])
+      return try drawing(of: annotation.segmentation, size: sizes[rank])
     }
-    var ids: Set<Int64> = []
     var withoutArea = 0
     var objects: [CocoObject] = []
     for (place, annotation) in found.enumerated() {
+      let name = "annotation \(annotation.id.map { "\($0)" } ?? "\(annotation.place) of the list")"
       var reason = refusal(annotation.imageID, annotation.categoryID)
-      if !ids.insert(annotation.id).inserted { reason = "a second annotation of this id" }
-      let box = CocoBox(annotation.box)
-      if !box.hasFiniteArea { reason = reason ?? "bbox is \(box.text), expected finite numbers" }
-      if let area = annotation.area, !area.isFinite {
-        reason = reason ?? "area is \(area), expected a finite number"
-      }
-      var drawing: RunLengths?
+      var drawing: Drawing?
       switch masks[place] {
       case .success(let mask): drawing = mask
-      case .failure(let error): reason = reason ?? error.message
+      case .failure(let error):
+        if kind == .segm {
+          reason = reason ?? error.message
+        } else {
+          change(
+            CocoReason("unusable segmentation ignored", "\(error.message): ignored"), of: name)
+        }
       }
-      if kind == .segm, drawing == nil { reason = reason ?? "has no segmentation" }
-      if reason == nil { reason = sizeRefusal(drawing, annotation.imageID) }
-      guard reason == nil, let image = rankOfImage[annotation.imageID],
+      if kind == .segm, drawing == nil {
+        reason = reason ?? annotation.maskFault?.text ?? "has no segmentation"
+      }
+      let box = annotation.usableBox ?? drawing.map { CocoBox(bounds: $0.mask.bounds) }
+      if box == nil { reason = reason ?? annotation.boxRefusal }
+      if reason == nil { reason = sizeRefusal(drawing?.mask, annotation.imageID) }
+      guard reason == nil, let box, let image = rankOfImage[annotation.imageID],
         let category = placeOfCategory[annotation.categoryID]
       else {
-        reject("annotations", "annotation \(annotation.id)", reason ?? "")
+        reject("annotations", name, reason ?? "")
         continue
+      }
+      if annotation.usableBox == nil {
+        let why = annotation.boxRefusal
+        change(CocoReason("box taken from the mask", why + ": the box is that of its mask"), of: name)
+      }
+      for reason in annotation.changes + (drawing?.faults ?? []) { change(reason, of: name) }
+      if let fault = annotation.maskFault, kind == .bbox {
+        change(CocoReason(fault.kind + " ignored", fault.text + ": ignored"), of: name)
       }
       if annotation.area == nil { withoutArea += 1 }
       objects.append(
         CocoObject(
           image: image, category: category, box: box, area: annotation.area,
-          isCrowd: annotation.isCrowd, mask: drawing, isCounted: annotation.id != 0))
+          isCrowd: annotation.isCrowd, mask: drawing?.mask, isCounted: annotation.id != 0))
     }
     if withoutArea > 0 {
       notes.append(
@@ -169,6 +202,7 @@ private struct CocoDesk {
     for problem in results.problems {
       reject("detections", "detection \(problem.place) of the list", problem.reason)
     }
+    notes += results.notes
     let found = results.entries
     let haveBoxes = found.first?.box != nil
     let kind = kind
@@ -176,16 +210,24 @@ private struct CocoDesk {
       let entry = found[place]
       // A box alone needs no drawing.
       guard kind == .segm || !haveBoxes, let rank = rankOfImage[entry.imageID] else { return nil }
-      if let mask = try mask(of: entry.segmentation, size: sizes[rank]) { return mask }
+      if let mask = try drawing(of: entry.segmentation, size: sizes[rank]) { return mask }
       guard haveBoxes, let box = entry.box else { return nil }
-      return try mask(of: .polygons([CocoBox(box).outline]), size: sizes[rank])
+      let outline = CocoAnnotations.Segmentation.polygons([CocoBox(box).outline])
+      return try drawing(of: outline, size: sizes[rank])
     }
     var detections: [CocoDetection] = []
     for (place, entry) in found.enumerated() {
-      var reason = refusal(entry.imageID, entry.categoryID)
+      let name = "detection \(entry.place) of the list"
+      var reason = refusal(
+        entry.imageID, entry.categoryID,
+        shown: (results.shownImage(entry), results.shownCategory(entry)))
+      // A box must not stand in for a mask that is broken.
+      if kind == .segm || !haveBoxes { reason = reason ?? entry.maskFault }
       var drawing: RunLengths?
       switch masks[place] {
-      case .success(let mask): drawing = mask
+      case .success(let made):
+        drawing = made?.mask
+        for fault in made?.faults ?? [] { change(fault, of: name) }
       case .failure(let error): reason = reason ?? error.message
       }
       if haveBoxes, entry.box == nil {
@@ -200,7 +242,7 @@ private struct CocoDesk {
       guard reason == nil, let box, let image = rankOfImage[entry.imageID],
         let category = placeOfCategory[entry.categoryID]
       else {
-        reject("detections", "detection \(entry.place) of the list", reason ?? "has no box")
+        reject("detections", name, reason ?? "has no box")
         continue
       }
       detections.append(
@@ -223,73 +265,16 @@ private struct CocoDesk {
       + "\(imageID) \(known.height)×\(known.width)"
   }
 
-  private func refusal(_ image: Int64, _ category: Int64) -> String? {
-    if rankOfImage[image] == nil { return "image_id \(image) is no image of the ground truth" }
+  /// - Parameter shown: how messages show the ids; nil: as numbers.
+  private func refusal(
+    _ image: Int64, _ category: Int64, shown: (image: String, category: String)? = nil
+  ) -> String? {
+    if rankOfImage[image] == nil {
+      return "image_id \(shown?.image ?? "\(image)") is no image of the ground truth"
+    }
     if placeOfCategory[category] == nil {
-      return "category_id \(category) is no category of the ground truth"
+      return "category_id \(shown?.category ?? "\(category)") is no category of the ground truth"
     }
     return nil
   }
-}
-
-/// The masks of many entries, drawn side by side.
-private func drawn(
-  _ count: Int, _ workers: Workers, _ draw: (Int) throws(ScrlError) -> RunLengths?
-) -> [Result<RunLengths?, ScrlError>] {
-  var masks = [Result<RunLengths?, ScrlError>](repeating: .success(nil), count: count)
-  masks.withUnsafeMutableBufferPointer { buffer in
-    let buffer = buffer
-    workers.ranges(count, grain: 64) { range in
-      for place in range {
-        do throws(ScrlError) {
-          buffer[place] = .success(try draw(place))
-        } catch {
-          buffer[place] = .failure(error)
-        }
-      }
-    }
-  }
-  return masks
-}
-
-private func mask(
-  of segmentation: CocoAnnotations.Segmentation, size: CocoAnnotations.Size?
-) throws(ScrlError) -> RunLengths? {
-  func check(_ told: CocoAnnotations.Size) throws(ScrlError) {
-    if let size, told != size {
-      throw ScrlError(
-        .data,
-        "segmentation has size \(told.height)×\(told.width), its image "
-          + "\(size.height)×\(size.width)")
-    }
-  }
-  switch segmentation {
-  case .none: return nil
-  case .compressed(let text, let told):
-    try check(told)
-    return try RunLengths(compressed: text, height: told.height, width: told.width)
-  case .counts(let counts, let told):
-    try check(told)
-    return try RunLengths(
-      uncompressed: counts.lazy.map { Int($0) }, height: told.height, width: told.width)
-  case .polygons(let polygons):
-    guard let size else {
-      throw ScrlError(.data, "polygons need an image with width and height")
-    }
-    return try rasterise(polygons: polygons, height: size.height, width: size.width)
-  }
-}
-
-extension CocoBox {
-  fileprivate init(_ box: CocoAnnotations.Box) {
-    self.init(x: box.x, y: box.y, width: box.width, height: box.height)
-  }
-
-  fileprivate init(bounds: (x: Int, y: Int, width: Int, height: Int)) {
-    self.init(
-      x: Double(bounds.x), y: Double(bounds.y), width: Double(bounds.width),
-      height: Double(bounds.height))
-  }
-
-  fileprivate var text: String { "\([x, y, width, height])" }
 }

@@ -93,7 +93,9 @@ private struct ImageSplit {
     let candidates = RegionFeatures.candidates(dataset)
     guard !candidates.isEmpty else {
       throw ScrlError(
-        .data, "\(operation): no train image has a labelled box · expected ground-truth boxes")
+        .data,
+        "\(operation): \(dataset.path): \(dataset.whyNoObject(unused: .crowd)) · expected boxes with "
+          + "a class that are no crowds")
     }
     var (learnt, tested) = (candidates, other.map(RegionFeatures.candidates) ?? [])
     if other == nil {
@@ -101,6 +103,12 @@ private struct ImageSplit {
       let held = Set(stride(from: 4, to: candidates.count, by: 5).map { candidates[order[$0]] })
       learnt = candidates.filter { !held.contains($0) }
       tested = held.sorted()
+    }
+    if let other, tested.isEmpty {
+      throw ScrlError(
+        .data,
+        "\(operation): \(other.path): \(other.whyNoObject(unused: .crowd)) · expected boxes with a "
+          + "class that are no crowds")
     }
     guard !tested.isEmpty else {
       throw ScrlError(

@@ -35,7 +35,9 @@ package func evaluateRetrieval(
   let candidates = RegionFeatures.candidates(dataset)
   guard !candidates.isEmpty else {
     throw ScrlError(
-      .data, "\(operation): no image has a labelled box · expected ground-truth boxes")
+      .data,
+      "\(operation): \(dataset.path): \(dataset.whyNoObject(unused: .crowd)) · expected boxes with a "
+        + "class that are no crowds")
   }
   let samples = drawn(candidates.count, limit: options.testImages, seed: options.seed)
     .map { candidates[$0] }

@@ -1,6 +1,8 @@
 // A COCO annotation file as plain values, read in one pass: images, categories, annotations. Fields
 // that this library does not use are passed over. Text that is no JSON, or no COCO file, is an
-// error; one entry that is not well formed is left out and listed, for the caller to refuse or tell.
+// error; an entry without what it needs is left out and listed, for the caller to refuse or tell.
+// What an entry can be without is ignored where it is of no use, and kept beside the entry as a
+// change. A file without annotations or categories is one without objects or class names.
 // Beyond COCO: an annotation's `difficult`, 0 or 1, for data sets that mark such objects.
 // Not here: whether entries fit each other or their images (CocoGate.swift), results (detections).
 
@@ -11,6 +13,7 @@ package struct CocoAnnotations: Sendable {
     package let id: Int64
     package let fileName: String
     package let size: Size?  // nil: the file does not tell it
+    package var changes: [CocoReason] = []  // what was ignored
   }
 
   package struct Size: Equatable, Sendable {
@@ -43,42 +46,66 @@ package struct CocoAnnotations: Sendable {
     case compressed(String, Size)
   }
 
+  /// With a box, or a mask to take it from, or both.
   package struct Annotation: Equatable, Sendable {
-    package let id: Int64
-    package let imageID: Int64
-    package let categoryID: Int64
-    package let box: Box
+    package let id: Int64?  // nil: none that is a number; nothing refers to it
+    package let place: Int  // in the list, from 0
+    package var imageID: Int64
+    package var categoryID: Int64
+    package let box: Box?
+    package let boxFault: CocoReason?  // why it has none
     package let area: Double?
     package let isCrowd: Bool
     package let isDifficult: Bool
     package let segmentation: Segmentation
+    package let maskFault: CocoReason?  // why it has none, though the file tells one
+    package let changes: [CocoReason]  // what else was ignored
   }
 
-  package enum Entry: String, Sendable { case image, category, annotation }
+  package enum Entry: String, Sendable { case image, category, annotation, file }
 
   /// An entry that is not well formed. `place` counts from 0 in its list.
   package struct Problem: Equatable, Sendable {
     package let entry: Entry
     package let place: Int
     package let id: Int64?
-    package let imageID: Int64?
-    package let reason: String
+    package var imageID: Int64?
+    package let reason: CocoReason
   }
 
-  package private(set) var images: [Image] = []
-  package private(set) var categories: [Category] = []
-  package private(set) var annotations: [Annotation] = []
-  package private(set) var problems: [Problem] = []
+  package var images: [Image] = []
+  package var categories: [Category] = []
+  package var annotations: [Annotation] = []
+  package var problems: [Problem] = []
+  package var notes: [CocoReason] = []  // how the file was understood
+  package private(set) var hasAnnotations = false  // false: it has no such list
+
+  var imageIDs = CocoIDs()
+  var categoryIDs = CocoIDs()
+  var unnamed: [(category: Int64, reason: CocoReason)] = []
+  var tally = Tally()
+
+  /// How often something was not written as COCO writes it.
+  struct Tally {
+    var quoted = 0
+    var reshaped = 0
+    var withoutID = 0
+    var repeated = 0
+    var ids: Set<Int64> = []
+  }
 
   /// - Parameter source: what errors call the text, such as its path.
   package init(json: [UInt8], source: String) throws(ScrlError) {
-    var reader = JSONReader(json, source: source, takesNonFinite: true)
+    let (text, mark) = try plainJSON(json, source: source)
+    if let mark { notes.append(CocoReason(mark)) }
+    var reader = JSONReader(text, source: source, takesNonFinite: true)
     var seen: Set<String> = []
     guard try reader.kind() == .object else {
       throw reader.failure("got \(try reader.kind().phrase), expected a COCO file's object")
     }
     try reader.object { (reader, name) throws(ScrlError) in
       guard ["images", "categories", "annotations"].contains(name) else { return }
+      if name != "images", try reader.kind() == .null { return }
       guard seen.insert(name).inserted else {
         throw reader.failure("a second list \"\(name)\"")
       }
@@ -93,106 +120,10 @@ package struct CocoAnnotations: Sendable {
       }
     }
     try reader.finish()
-    for name in ["images", "categories", "annotations"] where !seen.contains(name) {
-      throw ScrlError(.format, "read \(source): not a COCO file: it has no list \"\(name)\"")
+    guard seen.contains("images") else {
+      throw ScrlError(.format, "read \(source): not a COCO file: it has no list \"images\"")
     }
-  }
-
-  private mutating func readImage(_ reader: inout JSONReader, _ place: Int) throws(ScrlError) {
-    var fields = FieldReader()
-    var (id, width, height): (Int64?, Int64?, Int64?)
-    var name: String?
-    try fields.object(&reader) { (reader, fields, key) throws(ScrlError) in
-      switch key {
-      case "id": try fields.integer(&reader, key, &id)
-      case "file_name": try fields.text(&reader, key, &name)
-      case "width": try fields.integer(&reader, key, &width)
-      case "height": try fields.integer(&reader, key, &height)
-      default: break
-      }
-    }
-    fields.require(id, "id")
-    fields.require(name, "file_name")
-    if (width == nil) != (height == nil) { fields.reject("has only one of width and height") }
-    var size: Size?
-    if let width, let height {
-      let sides: ClosedRange<Int64> = 1...Int64(DatasetFormat.longestSide)
-      if sides.contains(width), sides.contains(height) {
-        size = Size(height: Int(height), width: Int(width))
-      } else {
-        fields.reject("has \(width)×\(height) pixels, expected sides in \(sides)")
-      }
-    }
-    if fields.reason == nil, let id, let name {
-      images.append(Image(id: id, fileName: name, size: size))
-    } else {
-      note(.image, place, id, id, fields)
-    }
-  }
-
-  private mutating func readCategory(_ reader: inout JSONReader, _ place: Int) throws(ScrlError) {
-    var fields = FieldReader()
-    var id: Int64?
-    var name: String?
-    try fields.object(&reader) { (reader, fields, key) throws(ScrlError) in
-      switch key {
-      case "id": try fields.integer(&reader, key, &id)
-      case "name": try fields.text(&reader, key, &name)
-      default: break
-      }
-    }
-    fields.require(id, "id")
-    fields.require(name, "name")
-    if fields.reason == nil, let id, let name {
-      categories.append(Category(id: id, name: name))
-    } else {
-      note(.category, place, id, nil, fields)
-    }
-  }
-
-  private mutating func readAnnotation(
-    _ reader: inout JSONReader, _ place: Int
-  ) throws(ScrlError) {
-    var fields = FieldReader()
-    var (id, image, category): (Int64?, Int64?, Int64?)
-    var box: Box?
-    var area: Double?
-    var (isCrowd, isDifficult): (Bool?, Bool?)
-    var segmentation: Segmentation?
-    try fields.object(&reader) { (reader, fields, key) throws(ScrlError) in
-      switch key {
-      case "id": try fields.integer(&reader, key, &id)
-      case "image_id": try fields.integer(&reader, key, &image)
-      case "category_id": try fields.integer(&reader, key, &category)
-      case "bbox": try fields.box(&reader, key, &box)
-      case "area": try fields.number(&reader, key, &area)
-      case "iscrowd": try fields.flag(&reader, key, &isCrowd)
-      case "difficult": try fields.flag(&reader, key, &isDifficult)
-      case "segmentation": try fields.segmentation(&reader, key, &segmentation)
-      default: break
-      }
-    }
-    fields.require(id, "id")
-    fields.require(image, "image_id")
-    fields.require(category, "category_id")
-    fields.require(box, "bbox")
-    if fields.reason == nil, let id, let image, let category, let box {
-      annotations.append(
-        Annotation(
-          id: id, imageID: image, categoryID: category, box: box, area: area,
-          isCrowd: isCrowd ?? false, isDifficult: isDifficult ?? false,
-          segmentation: segmentation ?? .none))
-    } else {
-      note(.annotation, place, id, image, fields)
-    }
-  }
-
-  private mutating func note(
-    _ entry: Entry, _ place: Int, _ id: Int64?, _ imageID: Int64?, _ fields: FieldReader
-  ) {
-    problems.append(
-      Problem(
-        entry: entry, place: place, id: id, imageID: imageID,
-        reason: fields.reason ?? "is not well formed"))
+    hasAnnotations = seen.contains("annotations")
+    settle()
   }
 }

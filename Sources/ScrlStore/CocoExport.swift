@@ -96,18 +96,6 @@ package func cocoImageIDs(_ dataset: DatasetReader) -> [Int64] {
   return known.map { $0 ?? free.next() }
 }
 
-private struct FreeIDs {
-  var taken: Set<Int64>
-  private var last: Int64 = 0
-
-  init(taken: Set<Int64>) { self.taken = taken }
-
-  mutating func next() -> Int64 {
-    repeat { last += 1 } while taken.contains(last)
-    return last
-  }
-}
-
 /// Every named class, and what labels name beyond them.
 private struct Categories {
   private(set) var entries: [(id: Int64, name: String)] = []

@@ -7,11 +7,12 @@ import ScrlBase
 package struct CocoResults: Sendable {
   package struct Entry: Equatable, Sendable {
     package let place: Int  // in the list, from 0
-    package let imageID: Int64
-    package let categoryID: Int64
+    package var imageID: Int64
+    package var categoryID: Int64
     package let box: CocoAnnotations.Box?
     package let score: Double
     package let segmentation: CocoAnnotations.Segmentation
+    package let maskFault: String?  // why it has none, though the file tells one
   }
 
   package struct Problem: Equatable, Sendable {
@@ -22,10 +23,22 @@ package struct CocoResults: Sendable {
   package private(set) var entries: [Entry] = []
   package private(set) var problems: [Problem] = []
   package private(set) var count = 0
+  package private(set) var notes: [String] = []  // how the file was understood
+  private var images: CocoIDs
+  private var categories: CocoIDs
+  private var quoted = 0
 
-  /// - Parameter source: what errors call the text, such as its path.
-  package init(json: [UInt8], source: String) throws(ScrlError) {
-    var reader = JSONReader(json, source: source, takesNonFinite: true)
+  /// - Parameters:
+  ///   - source: what errors call the text, such as its path.
+  ///   - truth: whose ids that are text the results mean.
+  package init(
+    json: [UInt8], source: String, truth: CocoAnnotations? = nil
+  ) throws(ScrlError) {
+    images = truth?.imageIDs ?? CocoIDs()
+    categories = truth?.categoryIDs ?? CocoIDs()
+    let (text, mark) = try plainJSON(json, source: source)
+    if let mark { notes.append(mark) }
+    var reader = JSONReader(text, source: source, takesNonFinite: true)
     guard try reader.kind() == .array else {
       throw reader.failure("got \(try reader.kind().phrase), expected a list of COCO results")
     }
@@ -34,7 +47,28 @@ package struct CocoResults: Sendable {
       count += 1
     }
     try reader.finish()
+    if quoted > 0 { notes.append("\(quoted) numbers are in quotes: taken as numbers") }
+    settle(truth)
   }
+
+  /// Ids that are text become the numbers that they have in the truth.
+  private mutating func settle(_ truth: CocoAnnotations?) {
+    guard !images.isEmpty || !categories.isEmpty else { return }
+    let known = Set(truth?.images.map(\.id) ?? [])
+    let named = Dictionary(truth?.categories.map { ($0.name, $0.id) } ?? []) { first, _ in first }
+    let classes = Set(named.values)
+    for place in entries.indices {
+      let category = entries[place].categoryID
+      entries[place].imageID = images.settled(entries[place].imageID) { known.contains($0) }
+      entries[place].categoryID =
+        categories.text(of: category).flatMap { named[$0] }
+        ?? categories.settled(category) { classes.contains($0) }
+    }
+  }
+
+  /// How a message shows an entry's ids.
+  package func shownImage(_ entry: Entry) -> String { images.shown(entry.imageID) }
+  package func shownCategory(_ entry: Entry) -> String { categories.shown(entry.categoryID) }
 
   private mutating func readEntry(_ reader: inout JSONReader) throws(ScrlError) {
     var fields = FieldReader()
@@ -42,19 +76,14 @@ package struct CocoResults: Sendable {
     var box: CocoAnnotations.Box?
     var score: Double?
     var segmentation: CocoAnnotations.Segmentation?
+    var (boxFault, maskFault): (CocoReason?, CocoReason?)
     try fields.object(&reader) { (reader, fields, key) throws(ScrlError) in
       switch key {
-      case "image_id": try fields.integer(&reader, key, &image)
-      case "category_id": try fields.integer(&reader, key, &category)
-      case "score": try fields.number(&reader, key, &score)
-      case "segmentation": try fields.segmentation(&reader, key, &segmentation)
-      case "bbox":
-        // An empty list stands for no box: some programs write it beside masks.
-        guard let sides = try numbers(&reader), sides.isEmpty || sides.count == 4 else {
-          return fields.reject("bbox is not four numbers")
-        }
-        guard sides.count == 4 else { return }
-        box = CocoAnnotations.Box(x: sides[0], y: sides[1], width: sides[2], height: sides[3])
+      case "image_id": try fields.id(&reader, key, &images, &image)
+      case "category_id": try fields.id(&reader, key, &categories, &category)
+      case "score": try fields.score(&reader, key, &score)
+      case "segmentation": try fields.segmentation(&reader, key, &segmentation, &maskFault)
+      case "bbox": try fields.box(&reader, key, &box, &boxFault)
       default: break
       }
     }
@@ -62,15 +91,19 @@ package struct CocoResults: Sendable {
     fields.require(category, "category_id")
     fields.require(score, "score")
     if let score, !score.isFinite {
-      fields.reject("score is \(score), expected a finite number")
+      fields.reject(
+        CocoReason("unusable score", "score is \(score), expected a finite number"))
     }
-    guard fields.reason == nil, let image, let category, let score else {
-      problems.append(Problem(place: count, reason: fields.reason ?? "is not well formed"))
+    if let boxFault { fields.reject(boxFault) }
+    quoted += fields.quoted
+    guard fields.fault == nil, let image, let category, let score else {
+      problems.append(Problem(place: count, reason: fields.fault?.text ?? "is not well formed"))
       return
     }
     entries.append(
       Entry(
         place: count, imageID: image, categoryID: category, box: box, score: score,
-        segmentation: segmentation ?? .none))
+        segmentation: maskFault == nil ? segmentation ?? .none : .none,
+        maskFault: maskFault?.text))
   }
 }

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 import scrl
 from conftest import needs_library, python
 from scrl import _ffi, drawing, reading
+from scrl.pack_report import PackReport, PictureNote
 
 pytestmark = needs_library
 
@@ -48,7 +49,7 @@ def upright(path):
 
 
 def pack(source, out, **more):
-    return scrl.pack(source, out, progress=False, **more)
+    return scrl.pack(source, out, progress=False, **{"allow_loss": True, **more})
 
 
 def packed(source, out, **more):
@@ -91,16 +92,17 @@ def by_shell(folder, out, **more):
     """The report as `scrl pack --json` prints it."""
     options = [part for key, value in more.items()
                for part in (f"--{key.replace('_', '-')}", str(value))]
-    done = python("-m", "scrl", "pack", str(folder), "--out", str(out), "--json", *options)
+    done = python("-m", "scrl", "pack", str(folder), "--out", str(out), "--json",
+                  "--allow-loss", *options)
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     last = events[-1]
-    report = scrl.packing.PackReport(
+    report = PackReport(
         last["added"], [(each["path"], each["reason"]) for each in events if each["event"] == "skipped"],
-        (), [scrl.packing.PictureNote(each["file"], each["note"]) for each in events
-             if each["event"] == "note"],
-        *(last[name] for name in ("turned", "not_turned", "truncated", "several", "hidden")),
-        {int(key): value for key, value in last["depths"].items()})
+        notes=[PictureNote(each["file"], each["note"]) for each in events
+               if each["event"] == "note" and "note" in each],
+        depths={int(key): value for key, value in last["depths"].items()},
+        **{name: last[name] for name in ("turned", "not_turned", "truncated", "several", "hidden")})
     with scrl.Dataset(out) as ds:
         return report, list(ds)
 
@@ -743,7 +745,7 @@ def test_the_last_line_of_the_shell_tells_all(tmp_path):
     png16(os.path.join(folder, "c.png"), ramp(4095))
     cut(os.path.join(folder, "d.jpg"), jpeg_bytes(scene(48, 64)), 2)
     done = python("-m", "scrl", "pack", folder, "--out", str(tmp_path / "d.h5"),
-                  "--on-truncated", "keep")
+                  "--on-truncated", "keep", "--allow-loss")
     assert done.returncode == 0
     last = done.stdout.splitlines()[-1]
     for part in ("1 turned by their EXIF orientation", "1 cut short and kept", "1 hidden left out",

@@ -26,7 +26,8 @@ from .errors import (
 )
 from .loading import load_weights
 from .model import Model
-from .packing import AnnotationIssue, PackReport, pack
+from .pack_report import AnnotationIssue, LossWarning, PackReport
+from .packing import pack
 from .trainer import StepReport, Trainer
 from .views import ViewPair, views
 
@@ -55,8 +56,8 @@ def set_log(sink: Any) -> None:
 __all__ = [
     "AnnotationIssue", "ArgumentError", "CancelledError", "Config", "ConfigError", "DataError",
     "Dataset", "Detections", "Detector", "DetectorReport", "DivergedError", "Error", "ForkedError",
-    "FormatError", "InternalError", "Key", "Model", "OutOfMemoryError", "PackReport",
-    "ShapeError", "StateError", "StepReport", "StorageError", "Trainer", "UnsupportedError",
+    "FormatError", "InternalError", "Key", "LossWarning", "Model", "OutOfMemoryError",
+    "PackReport", "ShapeError", "StateError", "StepReport", "StorageError", "Trainer", "UnsupportedError",
     "ViewPair", "Weights", "annotations", "build_info", "coco", "describe", "evaluate",
     "load_weights", "ops", "pack", "prepare", "presets", "set_log", "views",
 ]

@@ -188,7 +188,7 @@ class scrl_folder_options(_Sized):
 class scrl_coco_issue(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("entry", c_int32), ("action", c_int32), ("id", c_int64),
-        ("file", c_char_p), ("reason", c_char_p),
+        ("file", c_char_p), ("reason", c_char_p), ("kind", c_char_p), ("objects", c_size_t),
     ]
 
 
@@ -204,9 +204,10 @@ class scrl_coco_options(_Sized):
 
 class scrl_coco_report(_Sized):
     _fields_ = [
-        ("struct_size", c_uint32), ("images", c_size_t), ("skipped_images", c_size_t),
-        ("annotations", c_size_t), ("skipped_annotations", c_size_t),
-        ("clipped_annotations", c_size_t), ("skipped_categories", c_size_t),
+        ("struct_size", c_uint32), ("images", c_size_t), ("changed_images", c_size_t),
+        ("skipped_images", c_size_t), ("annotations", c_size_t),
+        ("changed_annotations", c_size_t), ("clipped_annotations", c_size_t),
+        ("skipped_annotations", c_size_t), ("skipped_categories", c_size_t),
     ]
 
 

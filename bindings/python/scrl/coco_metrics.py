@@ -145,12 +145,12 @@ def _text(source: Any, kinds: Any, what: str) -> bytes:
         raise ArgumentError(
             f"coco: {what} are {type(source).__name__}, expected a path or a {kinds[0].__name__}")
     try:
-        return json.dumps(source, default=_plain).encode("ascii")
+        return json.dumps(source, default=plain_json).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"coco: {what} cannot be written as JSON: {error}") from None
 
 
-def _plain(value: Any) -> Any:
+def plain_json(value: Any) -> Any:
     """What json does not know: numpy's and torch's numbers and arrays, pycocotools' bytes."""
     if isinstance(value, bytes):
         return value.decode("ascii", "replace")

@@ -8,70 +8,21 @@ BMP, TIFF, WebP, …) and stored as JPEG quality 95: first frame, alpha composit
 import json
 import os
 import stat
+import warnings
 from collections import Counter
 from ctypes import byref, c_int32
-from typing import (
-    Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union,
-)
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from . import _ffi, progress as bars
 from ._ffi import PathLike, lib
+from .coco_metrics import plain_json
 from .errors import ArgumentError, DataError, StorageError
+from .pack_report import (
+    ACTIONS, ENTRIES, AnnotationIssue, LossWarning, PackReport, PictureNote, Skipped, Told,
+)
 from .reading import Rules, one_line as _one_line, read
 
-Skipped = Tuple[str, str]
 Annotations = Union[PathLike, Dict[str, Any]]
-ENTRIES, ACTIONS = ("image", "category", "annotation"), ("skipped", "clipped")  # SCRL_COCO_…
-
-
-class AnnotationIssue(NamedTuple):
-    """An entry of an annotation file that did not pass as it stands."""
-
-    entry: str          # "category" or "annotation"
-    id: Optional[int]   # None: it has none that could be read
-    file: str           # the image's file_name, "": none
-    action: str         # "skipped", or "clipped" to the image
-    reason: str
-
-
-class PictureNote(NamedTuple):
-    """What was done to a picture, or a hidden file or folder that was left out."""
-
-    file: str
-    note: str
-
-
-class PackReport(NamedTuple):
-    """What pack() did: images added, (path, reason) of what could not be used, and the entries of
-    an annotation file that were skipped or clipped."""
-
-    added: int
-    skipped: List[Skipped]
-    issues: Sequence[AnnotationIssue] = ()
-    notes: Sequence[PictureNote] = ()  # what else was changed, guessed or left out, file by file
-    turned: int = 0        # pictures whose EXIF orientation was applied
-    not_turned: int = 0    # those whose orientation was ignored
-    truncated: int = 0     # kept although their file ends early
-    several: int = 0       # of files that hold several frames or pages: the first was taken
-    hidden: int = 0        # hidden files and folders left out
-    depths: Mapping[int, int] = {}  # pictures of more than 8 bits a sample, by the bits they hold
-
-    def told(self) -> List[str]:
-        """Parts of a line about the pictures: what is not as it seems, counted."""
-        dark = sorted(each for each in self.depths if each < 16)
-        parts = [
-            (self.turned, "turned by their EXIF orientation"),
-            (self.not_turned, "with an EXIF orientation not applied"),
-            (self.truncated, "cut short and kept"),
-            (self.several, "of several frames or pages, the first taken"),
-            *((self.depths[each], f"of 16 bits hold only {each}, scaled by {(1 << each) - 1}")
-              for each in dark),
-            (self.hidden, "hidden left out"),
-        ]
-        lines = [f"{count} {text}" for count, text in parts if count]
-        if dark and len(self.depths) > 1:
-            lines.append("scaled differently: bits=… makes their brightness one")
-        return lines
 
 
 class _Writer(_ffi.Handle):
@@ -114,13 +65,15 @@ class _Writer(_ffi.Handle):
         if picture.bits is not None:
             self.depths[picture.bits] += 1
 
-    def report(self, added: int, skipped: List[Skipped],
-               issues: Sequence[AnnotationIssue]) -> PackReport:
+    def told(self) -> Dict[str, Any]:
+        """The fields of a PackReport that concern pictures."""
         raw = _ffi.scrl_picture_report()
         _ffi.check(lib.scrl_writer_report_pictures(self._handle, byref(raw)))
-        return PackReport(added, skipped, issues, self.notes, raw.turned, raw.not_turned,
-                          raw.truncated + self.truncated, self.several, raw.hidden,
-                          dict(sorted(self.depths.items())))
+        return {
+            "notes": self.notes, "turned": raw.turned, "not_turned": raw.not_turned,
+            "truncated": raw.truncated + self.truncated, "several": self.several,
+            "hidden": raw.hidden, "depths": dict(sorted(self.depths.items())),
+        }
 
     def finish(self) -> None:
         _ffi.check(lib.scrl_writer_finish(self._handle))
@@ -182,17 +135,22 @@ def _coco_text(annotations: Annotations) -> Optional[bytes]:
     if not isinstance(annotations, dict):
         return None
     try:
-        return json.dumps(annotations, default=lambda value: value.tolist()).encode("utf-8")
+        listed = {name: part for name, part in annotations.items() if name != "issues"}
+        return json.dumps(listed, default=plain_json).encode("utf-8")
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ArgumentError(f"pack: annotations are not JSON: {_one_line(error)}") from None
 
 
 def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_bad: str,
-              bar: Callable[[int, int], None], skipped: List[Skipped]) -> List[AnnotationIssue]:
+              bar: Callable[[int, int], None], told: Told) -> None:
     """Imports a COCO file in the library; its callbacks keep every exception for after the call."""
     failure: List[BaseException] = []
-    issues: List[AnnotationIssue] = []
     reasons: Dict[str, str] = {}  # Pillow's, of the picture in work
+    if isinstance(annotations, dict):
+        told.earlier(annotations.get("issues") or ())
+        for issue in told.issues:
+            if on_bad == "refuse" and issue.action != "noted":
+                raise DataError(f"pack: {issue}")
 
     def on_unreadable(path: bytes, reason: bytes, _label: int, _user: Any) -> int:
         try:
@@ -208,16 +166,16 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
 
     def on_issue(raw: Any, _user: Any) -> int:
         try:
-            told = raw.contents
-            file = (told.file or b"").decode("utf-8", "replace")
-            reason = (told.reason or b"").decode("utf-8", "replace")
-            number = None if told.id < 0 else told.id
-            if ENTRIES[told.entry] == "image":
+            issue = raw.contents
+            file, reason, kind = ((text or b"").decode("utf-8", "replace")
+                                  for text in (issue.file, issue.reason, issue.kind))
+            number = None if issue.id < 0 else issue.id
+            entry, action = ENTRIES[issue.entry], ACTIONS[issue.action]
+            if (entry, action) == ("image", "skipped"):
                 path = os.path.join(os.fsdecode(folder), file) if file else f"image {number}"
-                skipped.append((path, reasons.pop("last", reason)))
+                told.image(path, reasons.pop("last", reason), kind, issue.objects)
             else:
-                issues.append(AnnotationIssue(
-                    ENTRIES[told.entry], number, file, ACTIONS[told.action], reason))
+                told.issue(AnnotationIssue(entry, number, file, action, reason, kind), issue.objects)
             return 0
         except BaseException as error:
             failure.append(error)
@@ -237,18 +195,22 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
         unreadable=_ffi.scrl_skip_fn(on_unreadable), progress=_ffi.scrl_walk_fn(on_progress))
     text = _coco_text(annotations)
     path = None if text is not None else _ffi.path_bytes(annotations)  # type: ignore[arg-type]
+    report = _ffi.scrl_coco_report()
     code = lib.scrl_writer_add_coco(
-        writer._handle, _ffi.path_bytes(folder), path, text, len(text or b""), byref(options), None)
+        writer._handle, _ffi.path_bytes(folder), path, text, len(text or b""), byref(options),
+        byref(report))
     if failure:
         raise failure[0]
     _ffi.check(code)
-    return issues
+    told.objects = report.annotations
+    told.changed += report.changed_annotations
 
 
 def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
          labels: Optional[str] = None, progress: bool = True,
-         annotations: Optional[Annotations] = None, on_bad: str = "skip", orientation: str = "apply",
-         on_truncated: str = "skip", bits: Optional[int] = None) -> PackReport:
+         annotations: Optional[Annotations] = None, on_bad: str = "skip",
+         allow_loss: bool = False, orientation: str = "apply", on_truncated: str = "skip",
+         bits: Optional[int] = None) -> PackReport:
     """Packs images into one dataset file; bad files are reported, never fatal.
 
     source       a folder (walked in the byte order of its paths, hidden files and folders left out) or
@@ -258,8 +220,14 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
     progress     rate and time left on stderr: a bar on a terminal, elsewhere a line every ten seconds.
     annotations  a COCO file, or a dict of its form (scrl.annotations makes one of other data sets),
                  whose pictures, boxes and masks are packed; paths relative to `source`.
-    on_bad       what is done about annotations that cannot be used: "skip" leaves them out (or clips
-                 them to the image) and lists them in the report; "refuse" raises DataError.
+    on_bad       what is done about annotations that cannot be used as they are: "skip" leaves them
+                 out, clips them to the image, or ignores the part that is of no use, and lists them in
+                 the report; "refuse" raises DataError. Neither concerns notes (report.issues with
+                 action "noted": a byte order mark, ids that are text, classes of one name, …), by
+                 which nothing is lost. What an annotation needs and what is optional is told at
+                 scrl_writer_add_coco() in scrl.h.
+    allow_loss   False: where more than a tenth of the images or objects is lost, LossWarning says so
+                 (the file is written all the same); True: it does not. report.summary is that line.
     orientation  pictures with an EXIF orientation: "apply" turns them as they are shown (where a COCO
                  file tells sizes of the stored pixels, it leaves them); "ignore" takes the pixels as
                  stored; "refuse" skips them.
@@ -278,8 +246,8 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
     if on_bad not in ("skip", "refuse"):
         raise ArgumentError(f"pack: on_bad is {on_bad!r}, expected 'skip' or 'refuse'")
     rules = Rules(orientation, on_truncated, bits).checked("pack")
-    skipped: List[Skipped] = []
-    issues: Sequence[AnnotationIssue] = []
+    told = Told()
+    skipped = told.skipped
     is_list = not isinstance(source, (str, bytes, os.PathLike))
     if is_list and (labels or annotations is not None):
         raise ArgumentError("pack: labels and annotations need a folder as source")
@@ -290,7 +258,7 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
                 _add_any(writer, each, skipped)
                 bar(seen, len(files))
         elif annotations is not None:
-            issues = _add_coco(writer, source, annotations, on_bad, bar, skipped)
+            _add_coco(writer, source, annotations, on_bad, bar, told)
         else:
             _add_folder(writer, source, labels == "folders", bar, skipped)
         added = _ffi.read_size(lib.scrl_writer_count, writer._handle)
@@ -299,4 +267,9 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
             raise DataError(
                 f"pack: no image to pack ({len(skipped)} files could not be used{why})")
         writer.finish()
-        return writer.report(added, skipped, issues)
+        report = told.report(added, annotations is not None)._replace(**writer.told())
+    if report.is_lossy and not allow_loss:
+        warnings.warn(
+            f"pack: {report.summary} · more than a tenth is lost: see the report's skipped and issues, "
+            "or give allow_loss=True", LossWarning, stacklevel=2)
+    return report
