@@ -138,7 +138,9 @@ extension WriterHandle {
   }
 
   private func decodeStrictly(_ stream: [UInt8]) throws(ScrlError) {
-    try withBytes(stream) { bytes throws(ScrlError) in try codec.decode(bytes, into: &scratch) }
+    try withBytes(stream) { bytes throws(ScrlError) in
+      try codec.decodeUnknown(bytes, into: &scratch)
+    }
   }
 
   /// Whether these stored pixels are to be turned: by the rule, and by the size that an import's

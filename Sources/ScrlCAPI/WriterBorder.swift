@@ -25,7 +25,7 @@ final class WriterHandle: Handle, @unchecked Sendable {
   func add(
     jpeg bytes: UnsafeRawBufferPointer, _ annotation: UnsafePointer<scrl_annotation>?
   ) throws(ScrlError) {
-    try codec.decode(bytes, into: &scratch)
+    try codec.decodeUnknown(bytes, into: &scratch)
     let known = try self.annotation(annotation, height: scratch.height, width: scratch.width)
     try writer.add(
       jpeg: bytes, width: scratch.width, height: scratch.height, annotation: known)

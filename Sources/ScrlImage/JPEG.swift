@@ -8,6 +8,7 @@ package final class JPEGCodec {
   private var decompressor: tjhandle
   private let compressor: tjhandle
   private var transformer: tjhandle?  // made when the first picture is turned
+  private var hasStrayBytes = false  // in a file decoded since this was set to false
   private var inks: [UInt8] = []  // (H,W,4), only for CMYK files
 
   package init() throws(ScrlError) {
@@ -42,6 +43,21 @@ package final class JPEGCodec {
     _ bytes: UnsafeRawBufferPointer, into image: inout RGBImage
   ) throws(ScrlError) {
     try decode(bytes, into: &image, keepingTruncated: false)
+  }
+
+  /// decode() of a file that nothing is known of yet. A decoder tells only the first fault, and stray
+  /// bytes between segments, which are none, must not hide that the data ends early.
+  package func decodeUnknown(
+    _ bytes: UnsafeRawBufferPointer, into image: inout RGBImage
+  ) throws(ScrlError) {
+    hasStrayBytes = false
+    try decode(bytes, into: &image)
+    guard hasStrayBytes, let plain = JPEGSegment.withoutStrayBytes(bytes) else { return }
+    var failure: ScrlError?
+    plain.withUnsafeBytes { plain in
+      do throws(ScrlError) { try decode(plain, into: &image) } catch { failure = error }
+    }
+    if let failure { throw failure }
   }
 
   /// What is there of a file that ends early, and how many of its rows that is: what is missing
@@ -196,7 +212,10 @@ package final class JPEGCodec {
     guard status != 0 else { return }
     let text = String(cString: tjGetErrorStr2(decompressor))
     let isWarning = tjGetErrorCode(decompressor) == Int32(TJERR_WARNING.rawValue)
-    if isWarning, text.contains("extraneous bytes") { return }
+    if isWarning, text.contains("extraneous bytes") {
+      hasStrayBytes = true
+      return
+    }
     if isWarning, keepingTruncated, JPEGCodec.isTruncation(text) { return }
     // TurboJPEG 2.1 leaves a decoder that failed in a header where it was: its next, good file
     // would look like one of 0×0 pixels. A fresh decoder has no past.

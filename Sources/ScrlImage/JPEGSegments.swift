@@ -6,10 +6,27 @@ struct JPEGSegment {
   let body: Range<Int>  // without marker and length
 
   /// Those in front of the first scan that lie wholly within the bytes.
-  static func all(_ jpeg: UnsafeRawBufferPointer) -> [JPEGSegment] {
+  static func all(_ jpeg: UnsafeRawBufferPointer) -> [JPEGSegment] { scan(jpeg).found }
+
+  /// The same file without stray bytes between those segments; nil when it has none.
+  static func withoutStrayBytes(_ jpeg: UnsafeRawBufferPointer) -> [UInt8]? {
+    let (found, end) = scan(jpeg)
+    guard end > 0 else { return nil }
+    var bytes: [UInt8] = [0xFF, 0xD8]
+    for segment in found {
+      bytes += jpeg[segment.body.lowerBound - 4..<segment.body.upperBound]
+    }
+    bytes += jpeg[end...]
+    return bytes.count < jpeg.count ? bytes : nil
+  }
+
+  /// Also where the first thing that is no such segment begins.
+  private static func scan(
+    _ jpeg: UnsafeRawBufferPointer
+  ) -> (found: [JPEGSegment], end: Int) {
     var found: [JPEGSegment] = []
     var place = 2
-    guard jpeg.count >= 4, jpeg[0] == 0xFF, jpeg[1] == 0xD8 else { return [] }
+    guard jpeg.count >= 4, jpeg[0] == 0xFF, jpeg[1] == 0xD8 else { return ([], 0) }
     while place + 4 <= jpeg.count {
       let marker = jpeg[place + 1]
       // Stray bytes and fill bytes between segments are passed over, as decoders do.
@@ -28,7 +45,7 @@ struct JPEGSegment {
       found.append(JPEGSegment(marker: marker, body: place + 4..<end))
       place = end
     }
-    return found
+    return (found, place)
   }
 
   /// The sides that a frame's header claims.

@@ -107,7 +107,9 @@ CASE(pictures_are_stored_as_they_are_shown) {
   for (int s = 0; s < 2; s++) {
     scrl_writer *writer = NULL;
     int w = sides[s][0], h = sides[s][1];
-    const char *path = in_scratch("turned.h5"), *file = in_scratch("turned.jpg");
+    char path[4096], file[4096]; /* in_scratch() keeps only its last eight */
+    snprintf(path, sizeof path, "%s", in_scratch("turned.h5"));
+    snprintf(file, sizeof file, "%s", in_scratch("turned.jpg"));
     NEED(scrl_writer_new(path, &writer));
     for (int orientation = 0; orientation <= 9; orientation++) {
       make_file(file, w, h, orientation);

@@ -284,6 +284,44 @@ def test_predict_reads_files_upright(tmp_path):
                     drawing.read_picture(path, reading.Rules(orientation="refuse"))
 
 
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    """The run folder of a detector that has hardly learnt."""
+    from scrl import synth
+
+    folder = tmp_path_factory.mktemp("detector")
+    synth.write(folder / "in", 4, seed=3, size=64, workers=1, progress=False)
+    pack(folder / "in", folder / "d.h5", annotations=folder / "in" / "annotations.json")
+    config = {"detect.batch": 2, "detect.steps": 1, "detect.min_size": 64, "detect.test_size": 64,
+              "detect.max_size": 96, "detect.channels": 16, "detect.fc": 32, "detect.mask_channels": 16,
+              "detect.proposals": 20, "threads": 1, "loader.threads": 1}
+    with scrl.Detector(config, folder / "d.h5", folder / "run") as made:
+        made.fit(progress=False)
+    return folder / "run"
+
+
+def test_the_shell_predicts_on_upright_pictures(detector, tree, tmp_path):
+    """Drawn pictures have the upright sides; what was turned, guessed or left out is told."""
+    save(str(tree / "cat" / "turned.jpg"), scene(48, 64), 6)
+    png16(str(tree / "deep.png"), ramp(4095))
+    cut(str(tree / "cut.jpg"), jpeg_bytes(scene(48, 64)), 2)
+    run = ["-m", "scrl", "detect", "predict", str(tree), "--checkpoint", str(detector), "--pictures",
+           str(tmp_path / "drawn")]
+    done = python(*run, "--json")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    notes = {os.path.relpath(each["file_name"], tree): each["note"] for each in events
+             if each.get("event") == "note"}
+    assert notes["cat/turned.jpg"] == "turned by its EXIF orientation 6"
+    assert "12 bits" in notes["deep.png"] and len(notes) == len(HIDDEN) + 2
+    sides = [Image.open(tmp_path / "drawn" / name).size for name in os.listdir(tmp_path / "drawn")
+             if "turned" in name]
+    assert sides == [(48, 64)]
+    done = python(*run, "--orientation", "ignore", "--bits", "16", "--on-truncated", "keep")
+    assert done.returncode == 0 and "turned by" not in done.stdout and "12 bits" not in done.stdout
+    assert f"note: {tree}" in done.stdout
+
+
 def segment(marker, body):
     return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2) + body
 
@@ -715,6 +753,24 @@ def test_a_truncated_picture_is_turned_too(tmp_path):
         assert (report.turned, report.truncated) == (1, 1) and images[0].shape == (96, 64, 3)
         seen = upright(path)
         assert np.abs(images[0][:, -24:].astype(int) - seen[:, -24:]).mean() < 5
+
+
+def test_stray_bytes_between_segments_hide_no_missing_end(tmp_path):
+    """Cameras write them, and they change nothing; the decoder's first complaint is of them, though."""
+    whole = jpeg_bytes(scene(64, 96), quality=95)
+    after = 4 + int.from_bytes(whole[4:6], "big")  # SOI and the first segment
+    stray = whole[:after] + b"\x01\x02\x03" + whole[after:]
+    (tmp_path / "stray.jpg").write_bytes(stray)
+    (tmp_path / "cut.jpg").write_bytes(stray[:-len(stray) // 2])
+    (tmp_path / "marker.jpg").write_bytes(stray[:-2])
+    files = [tmp_path / f"{name}.jpg" for name in ("stray", "cut", "marker")]
+    report = pack(files, tmp_path / "d.h5")
+    assert report.added == 1 and len(report.skipped) == 2
+    with scrl.Dataset(tmp_path / "d.h5") as ds:
+        assert ds.jpeg(0) == stray
+    report, images = packed(files, tmp_path / "e.h5", on_truncated="keep")
+    assert report.truncated == 2 and (images[1][-8:] == 128).all()
+    np.testing.assert_array_equal(images[2], images[0])
 
 
 def test_other_damage_is_not_kept(tmp_path):
