@@ -35,7 +35,7 @@ package struct CocoGate: Sendable {
     for note in coco.notes { issues.append(CocoIssue(.file, .noted, id: nil, note)) }
     let names = Dictionary(coco.images.map { ($0.id, $0.fileName) }) { first, _ in first }
     for problem in coco.problems {
-      let place = problem.id == nil ? "entry \(problem.place) of the list " : ""
+      let place = problem.id == nil ? "entry \(problem.place) of the list: " : ""
       issues.append(
         CocoIssue(
           problem.entry, .skipped, id: problem.id,
@@ -121,7 +121,7 @@ package struct CocoGate: Sendable {
     _ action: CocoIssue.Action, _ annotation: CocoAnnotations.Annotation, _ file: String,
     _ reason: CocoReason, objects: Int = 0
   ) -> CocoIssue {
-    let place = annotation.id == nil ? "entry \(annotation.place) of the list " : ""
+    let place = annotation.id == nil ? "entry \(annotation.place) of the list: " : ""
     return CocoIssue(
       .annotation, action, id: annotation.id, file: file,
       CocoReason(reason.kind, place + reason.text), objects: objects)

@@ -50,7 +50,8 @@ static const char flawed[] =
     " {\"id\": 2, \"file_name\": \"two.jpg\", \"width\": 41, \"height\": 30},"
     " {\"id\": 3, \"file_name\": \"none.jpg\"}, {\"id\": 4, \"file_name\": \"other.png\"},"
     " {\"id\": 5, \"file_name\": \"../one.jpg\"}],"
-    " \"categories\": [{\"id\": 1, \"name\": \"a\"}, {\"id\": 2, \"name\": \"a\"}],"
+    " \"categories\": [{\"id\": 1, \"name\": \"a\"}, {\"id\": 2, \"name\": \"b\"},"
+    "  {\"id\": 2, \"name\": \"c\"}],"
     " \"annotations\": ["
     "  {\"id\": 1, \"image_id\": 1, \"category_id\": 1, \"bbox\": [1, 2, 3, 4]},"
     "  {\"id\": 2, \"image_id\": 1, \"category_id\": 1, \"bbox\": [NaN, 2, 3, 4]},"
@@ -59,13 +60,15 @@ static const char flawed[] =
     "  {\"id\": 5, \"image_id\": 2, \"category_id\": 1, \"bbox\": [1, 2, 3, 4]},"
     "  {\"id\": 6, \"image_id\": 4, \"category_id\": 1, \"bbox\": [1, 2, 3, 4]}]}";
 
-static size_t told[3][2]; /* by entry and action */
+static size_t told[4][4], lost; /* by entry and action; objects */
 static int32_t count_issues(const scrl_coco_issue *issue, void *user) {
-  CHECK(issue->struct_size == sizeof *issue && issue->entry >= 0 && issue->entry <= 2);
-  CHECK(issue->action >= 0 && issue->action <= 1 && issue->id > 0);
+  CHECK(issue->struct_size == sizeof *issue && issue->entry >= 0 && issue->entry <= 3);
+  CHECK(issue->action >= 0 && issue->action <= 3);
+  CHECK(issue->id > 0 || issue->action == SCRL_COCO_NOTED || issue->entry == SCRL_COCO_FILE);
   CHECK(issue->file && issue->reason && strlen(issue->reason) > 5);
-  CHECK(strchr(issue->reason, '\n') == NULL);
+  CHECK(strchr(issue->reason, '\n') == NULL && issue->kind && strlen(issue->kind) > 5);
   told[issue->entry][issue->action]++;
+  lost += issue->objects;
   return user == told ? 0 : -1;
 }
 static int32_t stop(const scrl_coco_issue *issue, void *user) {
@@ -154,14 +157,17 @@ CASE(what_does_not_fit_is_told_and_the_rest_is_used) {
   scrl_coco_options options = {
       .struct_size = sizeof options, .issue = count_issues, .user = told};
   memset(told, 0, sizeof told);
+  lost = 0;
   NEED(scrl_writer_new(in_scratch("flawed.h5"), &hosts_writer));
   OK(scrl_writer_add_coco(
       hosts_writer, folder, NULL, flawed, strlen(flawed), &options, &report));
   CHECK(report.images == 1 && report.skipped_images == 4 && report.annotations == 2);
-  CHECK(report.clipped_annotations == 1 && report.skipped_categories == 1);
+  CHECK(report.clipped_annotations == 1 && report.skipped_categories == 2);
+  CHECK(report.changed_annotations == 1 && report.changed_images == 0);
   CHECK(report.skipped_annotations == 4); /* two bad ones, and one of each skipped image */
+  CHECK(lost == 4);
   CHECK(told[SCRL_COCO_IMAGE][SCRL_COCO_SKIPPED] == 4);
-  CHECK(told[SCRL_COCO_CATEGORY][SCRL_COCO_SKIPPED] == 1);
+  CHECK(told[SCRL_COCO_CATEGORY][SCRL_COCO_SKIPPED] == 2);
   CHECK(told[SCRL_COCO_ANNOTATION][SCRL_COCO_SKIPPED] == 2);
   CHECK(told[SCRL_COCO_ANNOTATION][SCRL_COCO_CLIPPED] == 1);
   scrl_writer_free(hosts_writer);
@@ -253,7 +259,86 @@ CASE(wrong_input_is_an_error) {
   scrl_writer_free(writer);
 }
 
+/* What is meant is taken: two images of one object each, but for what is changed. */
+typedef struct meant {
+  const char *name, *images, *categories, *annotations;
+  size_t used, changed, dropped, notes;
+} meant;
+#define TWO "{\"id\": 1, \"file_name\": \"one.jpg\"}, {\"id\": 2, \"file_name\": \"two.jpg\"}"
+#define FISH "[{\"id\": 1, \"name\": \"fish\"}]"
+#define ON(image, more) \
+  "{\"image_id\": " image ", \"category_id\": 1, \"bbox\": [1, 2, 3, 4]" more "}"
+#define BOTH(first) first ", " ON("2", ", \"id\": 2")
+static const meant table[] = {
+    {"plain", TWO, FISH, BOTH(ON("1", ", \"id\": 1")), 2, 0, 0, 0},
+    {"null fields", TWO, FISH,
+     BOTH(ON("1", ", \"id\": 1, \"iscrowd\": null, \"area\": null, \"segmentation\": null")), 2, 0, 0,
+     0},
+    {"fields of no use", TWO, FISH,
+     BOTH(ON("1", ", \"id\": 1, \"iscrowd\": \"x\", \"area\": -1, \"segmentation\": 3")), 2, 1, 0,
+     0},
+    {"ids repeat", TWO, FISH, BOTH(ON("1", ", \"id\": 2")), 2, 0, 0, 1},
+    {"no id", TWO, FISH, BOTH(ON("1", "")), 2, 0, 0, 1},
+    {"a bad piece", TWO, FISH,
+     BOTH(ON("1", ", \"id\": 1, \"segmentation\": [[1, 2, 9, 2, 9, 9], [1, 2]]")), 2, 1, 0, 0},
+    {"ids are text",
+     "{\"id\": \"a\", \"file_name\": \"one.jpg\"}, {\"id\": \"2\", \"file_name\": \"two.jpg\"}",
+     FISH, BOTH(ON("\"a\"", ", \"id\": 1")), 2, 0, 0, 2},
+    {"a root category", TWO, "[{\"id\": 0, \"name\": \"fish\"}, {\"id\": 1, \"name\": \"fish\"}]",
+     BOTH(ON("1", ", \"id\": 1")), 2, 0, 0, 1},
+    {"no categories", TWO, "null", BOTH(ON("1", ", \"id\": 1")), 2, 0, 0, 1},
+    {"sizes of no use",
+     "{\"id\": 1, \"file_name\": \"one.jpg\", \"width\": null, \"height\": null},"
+     " {\"id\": 2, \"file_name\": \"./two.jpg\", \"width\": 0, \"height\": 0}",
+     FISH, BOTH(ON("1", ", \"id\": 1")), 2, 0, 0, 0},
+    {"a bad box", TWO, FISH,
+     "{\"id\": 1, \"image_id\": 1, \"category_id\": 1, \"bbox\": [1, 2, 0, 0]}, "
+     ON("2", ", \"id\": 2"),
+     1, 0, 1, 0},
+    {"a mask for a bad box", TWO, FISH,
+     "{\"id\": 1, \"image_id\": 1, \"category_id\": 1, \"bbox\": null,"
+     " \"segmentation\": [1, 2, 9, 2, 9, 9]}, " ON("2", ", \"id\": 2"), 2, 1, 0, 1},
+};
+
+CASE(what_is_meant_is_taken) {
+  const char *folder = pictures();
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    char text[2048];
+    scrl_writer *writer = NULL;
+    scrl_coco_report report = {.struct_size = sizeof report};
+    scrl_coco_options options = {
+        .struct_size = sizeof options, .issue = count_issues, .user = told};
+    memset(told, 0, sizeof told);
+    const int length = snprintf(
+        text, sizeof text,
+        "\xEF\xBB\xBF{\"images\": [%s], \"categories\": %s, \"annotations\": [%s]}",
+        table[i].images, table[i].categories, table[i].annotations);
+    NEED(scrl_writer_new(in_scratch("meant.h5"), &writer));
+    OK(scrl_writer_add_coco(writer, folder, NULL, text, (size_t)length, &options, &report));
+    const int is_right =
+        report.images == 2 && report.annotations == table[i].used &&
+        report.changed_annotations == table[i].changed &&
+        report.skipped_annotations == table[i].dropped &&
+        told[SCRL_COCO_FILE][SCRL_COCO_NOTED] == table[i].notes + 1; /* the byte order mark */
+    if (!is_right) fprintf(stderr, "%s: %s\n", table[i].name, text);
+    CHECK(is_right);
+    scrl_writer_free(writer);
+  }
+}
+
+CASE(a_file_without_annotations_is_one_of_images) {
+  static const char text[] = "{\"images\": [" TWO "]}";
+  scrl_coco_report report = {.struct_size = sizeof report};
+  scrl_writer *writer = NULL;
+  NEED(scrl_writer_new(in_scratch("meant.h5"), &writer));
+  OK(scrl_writer_add_coco(writer, pictures(), NULL, text, strlen(text), NULL, &report));
+  CHECK(report.images == 2 && report.annotations == 0 && report.skipped_annotations == 0);
+  scrl_writer_free(writer);
+}
+
 int main(void) {
+  RUN(what_is_meant_is_taken);
+  RUN(a_file_without_annotations_is_one_of_images);
   RUN(a_coco_file_comes_back);
   RUN(what_does_not_fit_is_told_and_the_rest_is_used);
   RUN(a_host_can_refuse_and_stop);

@@ -141,14 +141,16 @@ def test_bad_annotations_are_listed_with_reasons(folder, tmp_path):
         ({"category_id": 9}, "skipped", "category_id 9"),
         ({"image_id": 9}, "skipped", "image_id 9"),
         ({"bbox": "x"}, "skipped", "bbox is a string"),
-        ({"segmentation": [[1, 2, 3, 4]]}, "skipped", "4 numbers"),
-        ({"segmentation": {"size": [9, 9], "counts": "a0"}}, "skipped", "9×9"),
-        ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": "a0"}}, "skipped", "mask: "),
-        ({"area": -3}, "skipped", "area")]
+        ({"segmentation": [[1, 2, 3, 4]]}, "changed", "4 numbers"),
+        ({"segmentation": {"size": [9, 9], "counts": "a0"}}, "changed", "9×9"),
+        ({"segmentation": {"size": [HEIGHT, WIDTH], "counts": "a0"}}, "changed", "mask: "),
+        ({"area": -3}, "changed", "area")]
     notes["annotations"] += [
         {"id": 50 + place, **sound, **change} for place, (change, _, _) in enumerate(bad)]
-    report = pack(folder, tmp_path / "d.h5", notes)
+    with pytest.warns(scrl.LossWarning, match="more than a tenth is lost"):
+        report = pack(folder, tmp_path / "d.h5", notes)
     assert report.added == 3
+    assert (report.objects, report.objects_changed, report.objects_dropped) == (8, 5, 7)
     reasons = {path[len(str(folder)) + 1:]: reason for path, reason in report.skipped}
     assert sorted(reasons) == ["../in/a.jpg", "broken.png", "none.jpg", "small.jpg"]
     assert "21×20" in reasons["small.jpg"] and "No such file" in reasons["none.jpg"]
@@ -158,8 +160,9 @@ def test_bad_annotations_are_listed_with_reasons(folder, tmp_path):
         issue = found[50 + place]
         assert issue.entry == "annotation" and issue.action == action and reason in issue.reason
     with scrl.Dataset(tmp_path / "d.h5") as ds:
-        np.testing.assert_array_equal(ds.boxes(0)[-1], [40, 2, 48, 6])
-        assert len(ds.boxes(0)) == 3
+        np.testing.assert_array_equal(ds.boxes(0)[2], [40, 2, 48, 6])
+        np.testing.assert_array_equal(ds.boxes(0)[3:], [[1, 2, 4, 6]] * 4)
+        assert all(ds.mask(0, box) is None for box in range(1, 7))
     for place in range(len(bad)):
         one = tree()
         one["annotations"].append({"id": 50 + place, **sound, **bad[place][0]})
@@ -187,7 +190,7 @@ def test_sizes_tell_whether_stored_or_upright_pixels_are_meant(tmp_path):
 
 
 def test_files_that_are_no_coco(folder, tmp_path):
-    for text, kind in (('{"images": []}', scrl.FormatError), ("[1, ", scrl.FormatError),
+    for text, kind in (('{"annotations": []}', scrl.FormatError), ("[1, ", scrl.FormatError),
                        ("", scrl.FormatError)):
         (tmp_path / "a.json").write_text(text)
         with pytest.raises(kind, match="a.json"):
@@ -410,12 +413,6 @@ def test_cityscapes_comes_back(tmp_path):
 @pytest.mark.parametrize("text", [
     "", "[]", "{}", '{"imgHeight": 3, "imgWidth": 3}', '{"imgHeight": 0, "imgWidth": 3, "objects": []}',
     '{"imgHeight": 65535, "imgWidth": 65535, "objects": []}', "[" * 100000,
-    '{"imgHeight": 3, "imgWidth": 3, "objects": [5]}',
-    '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "dragon", "polygon": []}]}',
-    '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "car", "polygon": [1]}]}',
-    '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "car", "polygon": [[1, NaN], [1, 2]]}]}',
-    '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "car", "polygon": [[1, 1e9], [1, 2]]}]}',
-    '{"imgHeight": 3, "imgWidth": 3, "objects": [{"label": "car", "polygon": [[1, %d], [1, 2]]}]}' % 10 ** 400,
     json.dumps({"imgHeight": 3, "imgWidth": 3, "objects": [
         {"label": "person", "polygon": [[0, 0], [1, 1]]}] * 1001}),
 ])
@@ -427,6 +424,24 @@ def test_hostile_cityscapes_files(tmp_path, text):
     unusable = []
     assert annotations.from_cityscapes(tmp_path / "c", unusable=unusable)["images"] == []
     assert len(unusable) == 1
+
+
+@pytest.mark.parametrize("bad", [
+    '5', '{"label": "dragon", "polygon": []}', '{"label": "car", "polygon": [1]}', '{"polygon": [[1, 1]]}',
+    '{"label": "car", "polygon": [[1, NaN], [1, 2]]}', '{"label": "car", "polygon": [[1, 1e9], [1, 2]]}',
+    '{"label": "car", "polygon": [[1, %d], [1, 2]]}' % 10 ** 400,
+])
+def test_a_bad_cityscapes_object_costs_only_itself(tmp_path, bad):
+    path = make_cityscapes(tmp_path / "c", [])
+    good = '{"label": "car", "polygon": [[2, 2], [30, 2], [30, 20], [2, 20]], "deleted": null}'
+    path.write_bytes(b"\xef\xbb\xbf" + (
+        '{"imgHeight": null, "imgWidth": "%d", "objects": [%s, %s]}' % (WIDTH, bad, good)).encode())
+    notes = annotations.from_cityscapes(tmp_path / "c")
+    report = pack(tmp_path / "c", tmp_path / "d.h5", notes, allow_loss=True)
+    assert (report.objects, report.objects_dropped, report.added) == (1, 1, 1)
+    assert "object 0: " in report.issues[0].reason
+    with pytest.raises(scrl.StorageError, match="there are: train"):
+        annotations.from_cityscapes(tmp_path / "c", "val")
 
 
 def test_outlines_fill_to_the_mask(rng):
@@ -469,7 +484,10 @@ def test_the_shell_packs_and_exports(tmp_path, form):
     else:
         make_cityscapes(tmp_path / "in", OBJECTS)
         given = ["--cityscapes", "--split", "train"]
-    lines = shell("pack", tmp_path / "in", "--out", tmp_path / "a.h5", *given)
+    lines = shell("pack", tmp_path / "in", "--out", tmp_path / "a.h5", *given, "--allow-loss")
+    loss = python("-m", "scrl", "pack", tmp_path / "in", "--out", tmp_path / "a.h5", *map(str, given))
+    assert loss.returncode == (0 if form == "cityscapes" else 1), loss.stderr
+    assert ("--allow-loss" in loss.stderr) == (form != "cityscapes")
     told = [(line["event"], line.get("id", line.get("path"))) for line in lines[:-1]]
     assert told == {"coco": [("issue", 2)], "voc": [("skipped", "x_0")], "cityscapes": []}[form]
     assert lines[-1]["event"] == "packed" and lines[-1]["issues"] == (form == "coco")

@@ -590,12 +590,12 @@ def test_other_walks_leave_out_the_same(tree, tmp_path):
     assert len(hidden) == len(HIDDEN)
     assert _ffi.is_hidden("Thumbs.DB") and not _ffi.is_hidden("thumbs") and not _ffi.is_hidden("")
     # Pascal VOC and Cityscapes: what macOS puts beside their files is none of them
-    from scrl import cityscapes, voc
+    from scrl import annotation_files, cityscapes
 
-    os.makedirs(tmp_path / "voc" / "Annotations")
-    for name in ("a.xml", "._a.xml"):
+    os.makedirs(tmp_path / "voc" / "Annotations" / "@eaDir")
+    for name in ("a.xml", "._a.xml", "@eaDir/a.xml"):
         (tmp_path / "voc" / "Annotations" / name).write_text("")
-    assert voc._listed(str(tmp_path / "voc"), None) == ["a"]
+    assert list(annotation_files.files_below(str(tmp_path / "voc"), ".xml")) == ["Annotations/a.xml"]
     for name in (".x", "bonn"):
         os.makedirs(tmp_path / "city" / "gtFine" / "train" / name)
         for stem in ("a", "._a"):

@@ -36,8 +36,9 @@ struct CocoAnnotationsTests {
     let text = file(
       annotations: annotation(["bbox": "[NaN, 1, 2, Infinity]", "area": "-Infinity"]))
     let coco = try CocoAnnotations(json: Array(text.utf8), source: "t")
-    #expect(coco.annotations.first?.box.x.isNaN == true)
-    #expect(coco.annotations.first?.area == -.infinity)
+    #expect(coco.annotations.first?.box?.x.isNaN == true)
+    #expect(coco.annotations.first?.area == nil)
+    #expect(coco.annotations.first?.changes.map(\.kind) == ["unusable area: measured instead"])
   }
 
   @Test("An annotation that is not well formed is listed with its reason", arguments: badFields)
@@ -48,25 +49,103 @@ struct CocoAnnotationsTests {
     #expect(coco.problems.count == 1)
     let problem = try #require(coco.problems.first)
     #expect(problem.entry == .annotation && problem.place == 0)
-    #expect(problem.reason.contains(bad.reason), "\(problem.reason)")
+    #expect(problem.reason.text.contains(bad.reason), "\(problem.reason)")
+  }
+
+  @Test("What an annotation can be without is ignored and told", arguments: spareFields)
+  func spare(bad: (fields: [String: String], reason: String?)) throws {
+    let text = file(annotations: annotation(bad.fields))
+    let coco = try CocoAnnotations(json: Array(text.utf8), source: "t")
+    let one = try #require(coco.annotations.first)
+    #expect(coco.problems.isEmpty && (one.box != nil || one.segmentation != .none))
+    let told = one.changes + [one.maskFault, one.boxFault].compactMap { $0 }
+    #expect(told.count == (bad.reason == nil ? 0 : 1))
+    #expect(told.first?.text.contains(bad.reason ?? "") != false, "\(told)")
+  }
+
+  @Test("Polygons are taken however they are nested", arguments: [
+    "[1, 1, 3, 1, 3, 3]", "[[[1, 1, 3, 1, 3, 3]]]", "[[1, 1], [3, 1], [3, 3]]",
+    "[[[1, 1], [3, 1], [3, 3]]]", "[[\"1\", 1, 3, \"1.0\", 3, 3]]", "[[[[1, 1, 3, 1, 3, 3]]]]",
+  ])
+  func nested(segmentation: String) throws {
+    let text = file(annotations: annotation(["segmentation": segmentation]))
+    let coco = try CocoAnnotations(json: Array(text.utf8), source: "t")
+    #expect(coco.annotations.first?.segmentation == .polygons([[1, 1, 3, 1, 3, 3]]))
+    // The other note is that the file has no categories.
+    #expect(coco.notes.count == 2)
+  }
+
+  @Test("Ids that are text stand for the number they spell where it is free, else a new one")
+  func textIDs() throws {
+    let text = """
+      {"annotations": [
+        {"image_id": "0017", "category_id": "cat", "bbox": [1, 1, 2, 2]},
+        {"image_id": "img_3", "category_id": "7", "bbox": [1, 1, 2, 2]},
+        {"image_id": 4.0, "category_id": "dog", "bbox": [1, 1, 2, 2]},
+        {"image_id": "4", "category_id": 7, "bbox": [1, 1, 2, 2]},
+        {"image_id": "none", "category_id": 7, "bbox": [1, 1, 2, 2]}],
+       "images": [{"id": "0017", "file_name": "a"}, {"id": "img_3", "file_name": "b"},
+        {"id": 4, "file_name": "c"}, {"id": "004", "file_name": "d"}],
+       "categories": [{"id": 7, "name": "cat"}, {"id": "d", "name": "dog"}]}
+      """
+    let coco = try CocoAnnotations(json: Array(text.utf8), source: "t")
+    #expect(coco.images.map(\.id) == [17, 1, 4, 2] && coco.categories.map(\.id) == [7, 1])
+    #expect(coco.annotations.prefix(4).map(\.imageID) == [17, 1, 4, 4])
+    #expect(coco.annotations.prefix(4).map(\.categoryID) == [7, 7, 1, 7])
+    #expect(coco.images.allSatisfy { $0.id != coco.annotations[4].imageID })
+  }
+
+  @Test("Without annotations or categories a file has no objects or no class names")
+  func shortFiles() throws {
+    let images = "\"images\": [{\"id\": 1, \"file_name\": \"x\"}]"
+    for text in ["{\(images)}", "{\(images), \"annotations\": null, \"categories\": null}"] {
+      let coco = try CocoAnnotations(json: Array(text.utf8), source: "t")
+      #expect(!coco.hasAnnotations && coco.images.count == 1 && coco.notes.count == 1)
+    }
+    let text = "{\(images), \"annotations\": [\(annotation(["category_id": "3"]))]}"
+    let coco = try CocoAnnotations(json: Array(text.utf8), source: "t")
+    #expect(coco.categories == [.init(id: 3, name: "class 3")])
+  }
+
+  @Test("Text of other encodings is read, or named", arguments: [true, false])
+  func encodings(isLittle: Bool) throws {
+    let units = Array(sampleCoco.utf16)
+    var bytes: [UInt8] = isLittle ? [0xFF, 0xFE] : [0xFE, 0xFF]
+    for unit in units {
+      let (low, high) = (UInt8(unit & 0xFF), UInt8(unit >> 8))
+      bytes += isLittle ? [low, high] : [high, low]
+    }
+    for text in [bytes, Array(bytes[2...]), [0xEF, 0xBB, 0xBF] + Array(sampleCoco.utf8)] {
+      #expect(try CocoAnnotations(json: text, source: "t").annotations.count == 4)
+    }
+    let cut = #expect(throws: ScrlError.self) {
+      _ = try CocoAnnotations(json: Array(bytes.dropLast()), source: "t")
+    }
+    #expect(cut?.message.contains("UTF-16") == true)
+    let wide = #expect(throws: ScrlError.self) {
+      _ = try CocoAnnotations(json: [0xFF, 0xFE, 0, 0, 0x7B, 0, 0, 0], source: "t")
+    }
+    #expect(wide?.message.contains("UTF-32") == true)
   }
 
   @Test("So are images and categories, and entries that are no objects")
   func badOthers() throws {
     let text = """
       {"images": [{"id": 1}, {"file_name": "x"}, {"id": 2, "file_name": 3}, 7,
+        {"id": 1.5, "file_name": "x"}, {"id": 9, "id": 9, "file_name": "x"},
         {"id": 3, "file_name": "x", "width": 3}, {"id": 4, "file_name": "x", "width": 0, "height": 1},
-        {"id": 4, "file_name": "x", "width": 70000, "height": 1}, {"id": 1.5, "file_name": "x"},
-        {"id": 9, "id": 9, "file_name": "x"}, {"id": 8, "file_name": "good"}],
-       "categories": [{"id": "1", "name": "a"}, {"id": 1}, null, {"id": 5, "name": "good"}],
+        {"id": 5, "file_name": "x", "width": 70000, "height": 1}, {"id": 8, "file_name": "good"}],
+       "categories": [{"id": [], "name": "a"}, {"id": 1}, null, {"id": 5, "name": "good"}],
        "annotations": [[], "x"]}
       """
     let coco = try CocoAnnotations(json: Array(text.utf8), source: "t")
-    #expect(coco.images.map(\.id) == [8] && coco.categories.map(\.id) == [5])
-    #expect(coco.problems.filter { $0.entry == .image }.map(\.place) == Array(0..<9))
-    #expect(coco.problems.filter { $0.entry == .category }.map(\.place) == [0, 1, 2])
+    #expect(coco.images.map(\.id) == [3, 4, 5, 8] && coco.images.allSatisfy { $0.size == nil })
+    #expect(coco.images.map(\.changes.count) == [1, 1, 1, 0])
+    #expect(coco.categories.map(\.name) == ["class 1", "good"])
+    #expect(coco.problems.filter { $0.entry == .image }.map(\.place) == Array(0..<6))
+    #expect(coco.problems.filter { $0.entry == .category }.map(\.place) == [0, 2])
     #expect(coco.problems.filter { $0.entry == .annotation }.map(\.place) == [0, 1])
-    #expect(coco.problems[4].id == 3)
+    #expect(coco.problems[5].id == 9)
   }
 
   @Test("A file that is no COCO file is refused", arguments: notCoco)
@@ -145,16 +224,31 @@ private func file(annotations: String) -> String {
 }
 
 private let badFields: [(fields: [String: String], reason: String)] = [
-  (["id": "missing"], "has no id"), (["image_id": "missing"], "has no image_id"),
-  (["category_id": "missing"], "has no category_id"), (["bbox": "missing"], "has no bbox"),
-  (["id": "\"1\""], "id is a string"), (["image_id": "1.5"], "image_id is not a whole number"),
-  (["category_id": "null"], "category_id is null"), (["bbox": "[1, 2, 3]"], "four numbers"),
-  (["bbox": "[1, 2, 3, 4, 5]"], "four numbers"), (["bbox": "[1, 2, 3, \"4\"]"], "four numbers"),
-  (["bbox": "{}"], "bbox is an object"), (["area": "\"big\""], "area is a string"),
-  (["iscrowd": "2"], "iscrowd is not 0 or 1"), (["iscrowd": "\"no\""], "iscrowd is a string"),
+  (["image_id": "missing"], "has no image_id"), (["category_id": "missing"], "has no category_id"),
+  (["image_id": "1.5"], "image_id is not a whole number"), (["image_id": "null"], "has no image_id"),
+  (["category_id": "null"], "has no category_id"), (["category_id": "true"], "category_id is a boolean"),
+  (["bbox": "missing", "segmentation": "missing"], "has no bbox"),
+  (["bbox": "[1, 2, 3]", "segmentation": "[]"], "four numbers"),
+  (["bbox": "[1, 2, 3, 4, 5]", "segmentation": "null"], "four numbers"),
+  (["bbox": "[1, 2, 3, \"x\"]", "segmentation": "[[]]"], "four numbers"),
+  (["bbox": "{}", "segmentation": "5"], "bbox is an object"),
+  (["image_id": "1, \"image_id\": 1"], "image_id twice"),
+]
+
+/// What an annotation is kept in spite of; a nil reason: it is as good as absent.
+private let spareFields: [(fields: [String: String], reason: String?)] = [
+  (["id": "missing"], nil), (["id": "null"], nil), (["id": "\"1\""], nil), (["id": "[]"], nil),
+  (["area": "null"], nil), (["iscrowd": "null"], nil), (["segmentation": "null"], nil),
+  (["segmentation": "[[]]"], nil), (["iscrowd": "\"1\""], nil), (["iscrowd": "0.0"], nil),
+  (["area": "\"12.5\""], nil), (["bbox": "[1, 2, 3, \"4\"]"], nil),
+  (["area": "\"big\""], "area is not a number"), (["area": "[]"], "area is an array"),
+  (["area": "-1"], "area is -1.0"), (["area": "NaN"], "area is nan"), (["area": "1e300"], "area is"),
+  (["iscrowd": "2"], "iscrowd is not 0 or 1"), (["iscrowd": "\"no\""], "iscrowd is not 0 or 1"),
+  (["difficult": "[]"], "difficult is an array"), (["bbox": "missing"], "has no bbox"),
+  (["bbox": "null"], "has no bbox"), (["bbox": "[]"], "has no bbox"),
+  (["bbox": "[1, 2, 3]"], "four numbers"), (["bbox": "{}"], "bbox is an object"),
   (["segmentation": "5"], "segmentation is a number"),
-  (["segmentation": "[1, 2, 3, 4, 5, 6]"], "not polygons"),
-  (["segmentation": "[[1, 2, null]]"], "not polygons"),
+  (["segmentation": "[null]"], "not polygons"),
   (["segmentation": "{}"], "not run lengths"),
   (["segmentation": "{\"counts\": \"52203\"}"], "not run lengths"),
   (["segmentation": "{\"size\": [4, 4]}"], "not run lengths"),
@@ -166,11 +260,11 @@ private let badFields: [(fields: [String: String], reason: String)] = [
   (["segmentation": "{\"size\": [4, 4], \"counts\": [1e10]}"], "not run lengths"),
   (["segmentation": "{\"size\": [4, 4], \"counts\": 3}"], "not run lengths"),
   (["segmentation": "[[1, 2]], \"segmentation\": [[1, 2]]"], "twice"),
-  (["id": "1, \"id\": 1"], "id twice"),
 ]
 
 private let notCoco = [
-  "", "[]", "null", "{}", "{\"images\": [], \"categories\": []}",
+  "", "[]", "null", "{}", "{\"annotations\": [], \"categories\": []}",
+  "{\"images\": null, \"categories\": [], \"annotations\": []}",
   "{\"images\": {}, \"categories\": [], \"annotations\": []}",
   "{\"images\": [], \"images\": [], \"categories\": [], \"annotations\": []}",
   "{\"images\": [], \"categories\": [], \"annotations\": []} x",

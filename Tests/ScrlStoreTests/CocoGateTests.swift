@@ -13,42 +13,83 @@ struct CocoGateTests {
   func unusable() throws {
     let gate = try self.gate(
       images: """
-        {"id": 1, "file_name": "a.jpg", "width": 20, "height": 10}, {"id": 1, "file_name": "b.jpg"},
-        {"id": -2, "file_name": "c.jpg"}, {"id": 3, "file_name": "../c.jpg"},
-        {"id": 4, "file_name": "/etc/c.jpg"}, {"id": 5, "file_name": ""}, {"id": 6}
+        {"id": 1, "file_name": "a.jpg", "width": 20, "height": 10}, {"id": 7, "file_name": "b.jpg"},
+        {"id": 7, "file_name": "d.jpg"}, {"id": 3, "file_name": "../c.jpg"},
+        {"id": 4, "file_name": "/etc/c.jpg"}, {"id": 5, "file_name": ""}, {"id": 6},
+        {"id": 9, "file_name": "x\\\\..\\\\c.jpg"}, {"id": 10, "file_name": "C:\\\\c.jpg"}
         """,
       categories: """
-        {"id": 9, "name": "z"}, {"id": 2, "name": "y"}, {"id": 2, "name": "x"},
-        {"id": 3, "name": "y"}, {"id": 4294967296, "name": "w"}, {"id": -1, "name": "v"},
-        {"id": 7, "name": ""}
+        {"id": 9, "name": "z"}, {"id": 2, "name": "y"}, {"id": 3, "name": "w"}, {"id": 3, "name": "v"}
         """,
       annotations: """
         {"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]},
         {"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]},
         {"id": 2, "image_id": 8, "category_id": 2, "bbox": [1, 2, 3, 4]},
         {"id": 3, "image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4]},
-        {"id": 4, "image_id": 1, "category_id": 2, "bbox": 4}
+        {"id": 4, "image_id": 1, "category_id": 2, "bbox": 4},
+        {"id": 5, "image_id": 7, "category_id": 2, "bbox": [1, 2, 3, 4]},
+        {"image_id": 1, "category_id": 4, "bbox": [1, 2, 3, 4]}
         """)
     #expect(gate.classes.map(\.name) == ["y", "z"] && gate.classes.map(\.id) == [2, 9])
     #expect(gate.images.map(\.fileName) == ["a.jpg"])
-    #expect(gate.annotationCount(of: 0) == 1)
+    #expect(gate.annotationCount(of: 0) == 2)
     let expected = [
       "image 6: has no file_name", "annotation 4 of a.jpg: bbox is a number, expected four numbers",
-      "category -1: its id is not in 0…2147483647", "category 2: a second category of this id",
-      "category 3: its name \"y\" is that of category 2", "category 7: its name is empty",
-      "category 4294967296: its id is not in", "image 1 (b.jpg): a second image of this id",
-      "image -2 (c.jpg): its id is negative",
+      "category 3: its id is that of another category too",
+      "category 3: its id is that of another category too",
+      "image 7 (b.jpg): its id is that of another file too, and is annotated; its annotations, 1,",
+      "image 7 (d.jpg): its id is that of another file too",
       "image 3 (../c.jpg): its file_name leads out of the folder",
       "image 4 (/etc/c.jpg): its file_name leads out", "image 5: its file_name is empty",
-      "annotation 1 of a.jpg: a second annotation of this id",
+      "image 9 (x\\..\\c.jpg): its file_name leads out",
+      "image 10 (C:\\c.jpg): its file_name leads out",
       "annotation 2: image_id 8 is no usable image of the file",
-      "annotation 3 of a.jpg: category_id 3 is no usable category of the file",
+      "annotation 3 of a.jpg: category_id 3 is that of two categories",
+      "annotation of a.jpg: entry 6 of the list: category_id 4 is no usable category of the file",
     ]
-    #expect(gate.issues.count == expected.count)
-    for (issue, text) in zip(gate.issues, expected) {
+    let told = gate.issues.filter { $0.action == .skipped }
+    #expect(told.count == expected.count)
+    for (issue, text) in zip(told, expected) {
       #expect(issue.text.hasPrefix(text), "\(issue.text)")
-      #expect(issue.action == .skipped)
     }
+    // Two entries, and one image with its annotation, three more by their ids.
+    #expect(told.reduce(0) { $0 + $1.objects } == 5)
+  }
+
+  @Test("Entries that mean the same are one; ids that do not fit get other numbers")
+  func merged() throws {
+    let gate = try self.gate(
+      images: """
+        {"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "./a.jpg"},
+        {"id": 2, "file_name": "s/b.jpg"}, {"id": 3, "file_name": "s\\\\b.jpg"},
+        {"id": -2, "file_name": "c.jpg"}, {"id": 8, "file_name": "d.jpg"},
+        {"id": 8, "file_name": "e.jpg"}
+        """,
+      categories: """
+        {"id": 0, "name": "fish"}, {"id": 1, "name": "fish"}, {"id": 5, "name": "fish"},
+        {"id": 4294967296, "name": "w"}, {"id": -1, "name": "v"}, {"id": 7, "name": ""},
+        {"id": 1, "name": "fish"}
+        """,
+      annotations: """
+        {"image_id": 1, "category_id": 5, "bbox": [1, 2, 3, 4]},
+        {"image_id": 2, "category_id": 5, "bbox": [1, 2, 3, 4]},
+        {"image_id": 3, "category_id": 0, "bbox": [1, 2, 3, 4]},
+        {"image_id": 3, "category_id": 0, "bbox": [1, 2, 3, 5]},
+        {"image_id": -2, "category_id": -1, "bbox": [1, 2, 3, 4]}
+        """)
+    #expect(gate.images.map(\.fileName) == ["a.jpg", "s/b.jpg", "c.jpg", "d.jpg", "e.jpg"])
+    #expect(gate.images.map(\.id) == [1, 2, 4, 8, 5])
+    #expect(gate.images.indices.map { gate.annotationCount(of: $0) } == [1, 2, 1, 0, 0])
+    #expect(gate.classes.map(\.name) == ["fish", "v", "w", "class 7"])
+    #expect(gate.classes.map(\.id) == [0, 2, 3, 7])
+    let lost = gate.issues.filter { $0.action == .skipped }
+    #expect(lost.map(\.reason) == [
+      "entry 2 of the list: repeats an object of the picture's other entry"
+    ])
+    let changed = gate.issues.filter { $0.action == .changed }
+    #expect(changed.map(\.id) == [3])
+    let made = try gate.sample(of: 1, size: .init(height: 10, width: 20), numbers: [0, 1, 2, 3])
+    #expect(made.annotation.boxes.map(\.label) == [0, 0])
   }
 
   @Test("An annotation that does not fit its image is skipped with its reason", arguments: unfit)
@@ -58,6 +99,46 @@ struct CocoGateTests {
     #expect(made.annotation.boxes.isEmpty)
     #expect(made.issues.map(\.action) == [.skipped])
     #expect(made.issues.first?.reason.contains(one.reason) == true, "\(made.issues)")
+  }
+
+  @Test("A mask that is of no use costs the box nothing", arguments: badMasks)
+  func keepsTheBox(case one: (fields: String, reason: String)) throws {
+    let gate = try gate(annotations: one.fields)
+    let made = try gate.sample(of: 0, size: .init(height: 10, width: 20), numbers: [0])
+    let box = try #require(made.annotation.boxes.first)
+    #expect([box.x0, box.y0, box.x1, box.y1] == [1, 2, 4, 6] && box.mask == nil)
+    #expect(made.issues.map(\.action) == [.changed] && made.changed == 1)
+    #expect(made.issues.first?.reason.contains(one.reason) == true, "\(made.issues)")
+  }
+
+  @Test("A box that is of no use is made from the mask", arguments: [
+    "\"bbox\": [1, 2, 0, 4]", "\"bbox\": [NaN, 2, 3, 4]", "\"bbox\": [30, 2, 3, 4]",
+    "\"bbox\": null", "\"bbox\": [1, 2, 3]", "\"bbox\": [1, 2, 3, -4]",
+  ])
+  func boxOfTheMask(box: String) throws {
+    for (mask, corners) in [
+      ("[[1.5, 1, 5, 1, 5, 4, 1.5, 4]]", [1.5, 1, 5, 4] as [Float]),
+      ("{\"size\": [10, 20], \"counts\": [11, 4, 185]}", [1, 1, 2, 5]),
+    ] {
+      let gate = try gate(annotations: entry("\(box), \"segmentation\": \(mask)"))
+      let made = try gate.sample(of: 0, size: .init(height: 10, width: 20), numbers: [0])
+      let found = try #require(made.annotation.boxes.first)
+      #expect([found.x0, found.y0, found.x1, found.y1] == corners && found.mask != nil)
+      #expect(made.issues.map(\.action) == [.changed])
+      #expect(made.issues.first?.kind.hasPrefix("box taken from the mask") == true)
+    }
+  }
+
+  @Test("One bad piece of a mask is dropped and told, the others stay", arguments: [
+    "[20, 20, 21, 21]", "[1, 1, 2, 2, 3, 3, 4]", "[1, 1, 2, 2, 3, null]", "[30, 1, 35, 1, 35, 5]",
+    "5", "[]", "[1, 1, 2, 2, 3, 1e9]",
+  ])
+  func badPiece(piece: String) throws {
+    let gate = try gate(
+      annotations: entry("\"segmentation\": [[1, 1, 5, 1, 5, 5, 1, 5], \(piece)]"))
+    let made = try gate.sample(of: 0, size: .init(height: 10, width: 20), numbers: [0])
+    #expect(try made.annotation.boxes.first?.measuredArea(height: 10, width: 20) == 16)
+    #expect(made.issues.map(\.action) == [.changed] && made.changed == 1)
   }
 
   @Test("What reaches over the edge is clipped and told")
@@ -237,23 +318,24 @@ private let unfit: [(fields: String, reason: String)] = [
   ("\"bbox\": [1, 2, 1e-9, 4]", "has no area"), ("\"bbox\": [NaN, 2, 3, 4]", "expected finite"),
   ("\"bbox\": [1, 2, Infinity, 4]", "expected finite"), ("\"bbox\": [1, 2, 1e300, 4]", "finite"),
   ("\"bbox\": [20, 2, 3, 4]", "lies outside"), ("\"bbox\": [-9, 2, 9, 4]", "lies outside"),
-  ("\"bbox\": [1, 10.5, 3, 4]", "lies outside"), ("\"area\": -1", "its area is"),
-  ("\"area\": NaN", "its area is"), ("\"area\": 1e300", "its area is"),
-  ("\"segmentation\": [[1, 1, 2, 2]]", "has 4 numbers"),
-  ("\"segmentation\": [[1, 1, 2, 2, 3, 3, 4]]", "has 7 numbers"),
-  ("\"segmentation\": [[]]", "has 0 numbers"),
-  ("\"segmentation\": [[1, 1, 2, 2, 3, NaN]]", "no pixels"),
-  ("\"segmentation\": [[1, 1, 2, 2, 3, 1e9]]", "no pixels"),
-  ("\"segmentation\": [[1, 1, 5, 1, 5, 5], [30, 1, 35, 1, 35, 5]]", "polygon 1 lies outside"),
-  ("\"segmentation\": [[-5, 1, -1, 1, -1, 5]]", "polygon 0 lies outside"),
-  ("\"segmentation\": {\"size\": [20, 10], \"counts\": [11, 4, 185]}", "of 10×20 pixels"),
-  ("\"segmentation\": {\"size\": [10, 20], \"counts\": [11, 4, 184]}", "sum to 199"),
-  ("\"segmentation\": {\"size\": [10, 20], \"counts\": [11, 4, 186]}", "run 2 is 186"),
-  ("\"segmentation\": {\"size\": [10, 20], \"counts\": \"é\"}", "compressed runs"),
-  ("\"segmentation\": {\"size\": [10, 20], \"counts\": \"\"}", "sum to 0"),
-  ("\"segmentation\": {\"size\": [10, 20], \"counts\": [200]}", "covers no pixel"),
-  ("\"segmentation\": [[1, 1, 5, 5, 9, 9]]", "covers no pixel"),
+  ("\"bbox\": [1, 10.5, 3, 4]", "lies outside"),
 ].map { (entry($0.0), $0.1) }
+
+private let badMasks: [(fields: String, reason: String)] = [
+  ("[[1, 1, 2, 2]]", "has 4 numbers"),
+  ("[[1, 1, 2, 2, 3, 3, 4]]", "has 7 numbers"),
+  ("[[1, 1, 2, 2, 3, NaN]]", "no pixels"),
+  ("[[1, 1, 2, 2, 3, 1e9]]", "no pixels"),
+  ("[[30, 1, 35, 1, 35, 5]]", "polygon 0 lies outside"),
+  ("[[-5, 1, -1, 1, -1, 5]]", "polygon 0 lies outside"),
+  ("{\"size\": [20, 10], \"counts\": [11, 4, 185]}", "of 10×20 pixels"),
+  ("{\"size\": [10, 20], \"counts\": [11, 4, 184]}", "sum to 199"),
+  ("{\"size\": [10, 20], \"counts\": [11, 4, 186]}", "run 2 is 186"),
+  ("{\"size\": [10, 20], \"counts\": \"é\"}", "compressed runs"),
+  ("{\"size\": [10, 20], \"counts\": \"\"}", "sum to 0"),
+  ("{\"size\": [10, 20], \"counts\": [200]}", "covers no pixel"),
+  ("[[1, 1, 5, 5, 9, 9]]", "covers no pixel"), ("7", "segmentation is a number"),
+].map { (entry("\"segmentation\": \($0.0)"), $0.1) }
 
 /// Images of sizes of their own, with boxes of so many decimals inside, every kind of mask.
 private func randomCoco(

@@ -4,7 +4,8 @@
     scrl.pack("VOC2012", "voc.h5", annotations=notes)
     scrl.annotations.to_coco(scrl.Dataset("voc.h5"), "exported/")
 
-What a from_…() yields is not judged there: pack() does that, for all forms alike.
+What a from_…() yields is not judged there: pack() does that, for all forms alike. What a form's own
+rules leave out or change is in the dict's "issues", which pack() counts with the rest.
 """
 
 import os
@@ -14,8 +15,9 @@ from .cityscapes import from_cityscapes, to_cityscapes
 from .dataset import Dataset
 from .label_maps import Exported, refuse_existing, safe_path
 from .voc import from_voc, to_voc
+from .yolo import from_yolo
 
-__all__ = ["Exported", "from_cityscapes", "from_voc", "to_cityscapes", "to_coco", "to_voc"]
+__all__ = ["Exported", "from_cityscapes", "from_voc", "from_yolo", "to_cityscapes", "to_coco", "to_voc"]
 
 
 def to_coco(dataset: Dataset, folder: PathLike) -> Exported:

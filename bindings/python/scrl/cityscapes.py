@@ -13,8 +13,10 @@ import numpy as np
 
 from . import label_maps
 from ._ffi import PathLike, is_hidden
+from .annotation_files import Pictures, Unusable, read_text, refuse
 from .dataset import Dataset
 from .errors import FormatError, StorageError
+from .pack_report import issue_of, note_of
 
 INSTANCES = {"person": 24, "rider": 25, "car": 26, "truck": 27, "bus": 28, "train": 31,
              "motorcycle": 32, "bicycle": 33}
@@ -29,27 +31,51 @@ LONGEST_SIDE = 65535
 LONGEST = 64 << 20  # bytes of one JSON file
 ENDING = "_gtFine_polygons.json"
 MOST = 1000  # objects of a class in an instance picture: its values are class × 1000 + number
-Unusable = Optional[List[Tuple[str, str]]]
 
 
-def _read(path: str) -> Tuple[int, int, List[Any]]:
-    """Height, width and objects of a polygon file."""
+def _read(path: str, picture: Optional[str]) -> Tuple[int, int, List[Any]]:
+    """Height, width and objects of a polygon file; the picture tells the sides that it lacks."""
     try:
-        if os.path.getsize(path) > LONGEST:
-            raise FormatError(f"{path}: more than {LONGEST} bytes")
-        with open(path, encoding="utf-8") as file:
-            tree = json.load(file)
-        height, width, objects = tree["imgHeight"], tree["imgWidth"], tree["objects"]
+        tree = json.loads(read_text(path, LONGEST))
+        objects = tree["objects"]
+        height, width = (_side(tree.get(name)) for name in ("imgHeight", "imgWidth"))
+        if picture is not None and (height is None or width is None):
+            known = _size(picture)
+            if (width or known[0], height or known[1]) == known:
+                width, height = known
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path}: is no polygon file: {error!r}") from None
-    sides = (height, width)
-    if not all(type(side) is int and 0 < side <= LONGEST_SIDE for side in sides):
-        raise FormatError(f"{path}: the image has {width!r}×{height!r} pixels")
+    if height is None or width is None:
+        raise FormatError(f"{path}: the image has {tree.get('imgWidth')!r}×{tree.get('imgHeight')!r} pixels")
     if height * width > 1 << 28 or not isinstance(objects, list):
         raise FormatError(f"{path}: too large, or its objects are no list")
     return height, width, objects
+
+
+def _side(value: Any) -> Optional[int]:
+    """A whole number of pixels, also one in quotes; None for anything else."""
+    try:
+        side = int(value) if float(value) == int(value) and not isinstance(value, bool) else 0
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return side if 0 < side <= LONGEST_SIDE else None
+
+
+def _size(picture: str) -> Tuple[int, int]:
+    from PIL import Image
+
+    try:
+        with Image.open(picture) as image:
+            return image.size
+    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
+        raise FormatError(f"{picture}: cannot be opened: {error}") from None
+
+
+def _is_known(label: str) -> bool:
+    name = label[:-len("group")] if label not in SURFACES and label.endswith("group") else label
+    return name == UNPAINTED or name in INSTANCES or name in SURFACES
 
 
 def _value(label: str, counts: Dict[int, int], path: str) -> Optional[int]:
@@ -71,26 +97,41 @@ def _value(label: str, counts: Dict[int, int], path: str) -> Optional[int]:
     raise FormatError(f"{path}: label {label!r} is none of Cityscapes")
 
 
-def _painted(path: str) -> np.ndarray:
-    """(H,W) int32 of a polygon file."""
+def _corners(each: Any) -> Tuple[str, List[Tuple[float, float]]]:
+    """Label and polygon of an object; FormatError says what is wrong with it."""
+    try:
+        label = str(each["label"])
+        corners = [(float(x), float(y)) for x, y in each["polygon"]]
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise FormatError(f"is not well formed: {error!r}") from None
+    if not all(abs(side) <= 2 * LONGEST_SIDE for corner in corners for side in corner):
+        raise FormatError("has corners that are no pixels")
+    return label, corners
+
+
+def _painted(path: str, picture: Optional[str] = None, file: str = "",
+             issues: Optional[List[Dict[str, Any]]] = None) -> np.ndarray:
+    """(H,W) int32 of a polygon file; objects that cannot be painted are left out and told."""
     from PIL import Image, ImageDraw
 
-    height, width, objects = _read(path)
+    height, width, objects = _read(path, picture)
     canvas = Image.new("I", (width, height), 0)
     pen = ImageDraw.Draw(canvas)
     counts: Dict[int, int] = {}
     for place, each in enumerate(objects):
+        if isinstance(each, dict) and each.get("deleted"):
+            continue
+        kind = "object that is not well formed"
         try:
-            if each.get("deleted"):
-                continue
-            value = _value(str(each["label"]), counts, path)
-            corners = [(float(x), float(y)) for x, y in each["polygon"]]
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            if isinstance(error, FormatError):
-                raise
-            raise FormatError(f"{path}: object {place} is not well formed: {error!r}") from None
-        if not all(abs(side) <= 2 * LONGEST_SIDE for corner in corners for side in corner):
-            raise FormatError(f"{path}: object {place} has corners that are no pixels")
+            label, corners = _corners(each)
+            if not _is_known(label):
+                kind = "label that is none of Cityscapes"
+                raise FormatError(f"label {label[:40]!r} is none of Cityscapes")
+        except FormatError as error:
+            if issues is not None:
+                issues.append(issue_of("skipped", None, file, kind, f"object {place}: {error}"))
+            continue
+        value = _value(label, counts, path)
         if value is not None and len(corners) > 1:
             pen.polygon(corners, fill=value)
     return np.asarray(canvas)
@@ -135,36 +176,54 @@ def from_cityscapes(root: PathLike, split: str = "train", unusable: Unusable = N
 
     The eight classes whose objects are judged one by one, under Cityscapes' own numbers. Regions
     labelled "…group" are crowds, one for each class of an image. Masks are what is visible; objects
-    wholly covered by others are no annotations.
+    wholly covered by others are no annotations. Objects of other labels, and such that are not well
+    formed, are dropped and told in the dict's "issues", which pack() passes on.
+
+    Raises StorageError (no such split; the error lists them), FormatError.
     """
     base = os.fsdecode(root)
     top = os.path.join(base, "gtFine", split)
     if not os.path.isdir(top):
-        raise StorageError(f"Cityscapes: no folder gtFine/{split} in {base}")
+        whole = os.path.join(base, "gtFine")
+        splits = sorted(os.listdir(whole)) if os.path.isdir(whole) else []
+        raise StorageError(f"Cityscapes: no folder gtFine/{split} in {base} · there are: "
+                           f"{', '.join(splits[:12]) or 'none'}")
     images: List[Dict[str, Any]] = []
     annotations: List[Dict[str, Any]] = []
+    issues: List[Dict[str, Any]] = []
     files = sorted((city, name) for city in os.listdir(top)
                    if os.path.isdir(os.path.join(top, city)) and not is_hidden(city)
                    for name in os.listdir(os.path.join(top, city))
                    if name.endswith(ENDING) and not is_hidden(name))
+    pictures = Pictures(base)
     for number, (city, name) in enumerate(files, 1):
         stem = name[:-len(ENDING)]
         path = os.path.join(top, city, name)
-        picture = os.path.join(top, city, stem + "_gtFine_instanceIds.png")
+        wanted = f"leftImg8bit/{split}/{city}/{stem}_leftImg8bit"
+        file = pictures.find([""], [wanted]) or wanted + ".png"
         try:
-            values = _instances(picture) if os.path.isfile(picture) else _painted(path)
+            values = _values(path, os.path.join(top, city, stem + "_gtFine_instanceIds.png"), base, file,
+                             issues)
         except (FormatError, OSError) as error:
-            if unusable is None:
-                raise
-            unusable.append((path, str(error)))
+            refuse(unusable, path, error)
             continue
         images.append({
-            "id": number, "file_name": f"leftImg8bit/{split}/{city}/{stem}_leftImg8bit.png",
-            "width": values.shape[1], "height": values.shape[0]})
+            "id": number, "file_name": file, "width": values.shape[1], "height": values.shape[0]})
         for note in _annotations(values):
             annotations.append({"id": len(annotations) + 1, "image_id": number, **note})
     categories = [{"id": number, "name": name} for name, number in INSTANCES.items()]
-    return {"images": images, "annotations": annotations, "categories": categories}
+    return {"images": images, "annotations": annotations, "categories": categories, "issues": issues}
+
+
+def _values(path: str, instances: str, base: str, file: str, issues: List[Dict[str, Any]]) -> np.ndarray:
+    """The instance picture where it can be read, else what the polygons paint."""
+    if os.path.isfile(instances):
+        try:
+            return _instances(instances)
+        except FormatError as error:
+            issues.append(note_of(f"{error}: the polygons are taken instead"))
+    picture = os.path.join(base, file)
+    return _painted(path, picture if os.path.isfile(picture) else None, file, issues)
 
 
 # ------------------------------------------------------------------ export
