@@ -102,7 +102,8 @@ def by_shell(folder, out, **more):
         notes=[PictureNote(each["file"], each["note"]) for each in events
                if each["event"] == "note" and "note" in each],
         depths={int(key): value for key, value in last["depths"].items()},
-        **{name: last[name] for name in ("turned", "not_turned", "truncated", "several", "hidden")})
+        **{name: last[name] for name in ("turned", "not_turned", "truncated", "encoded", "several",
+                                            "hidden")})
     with scrl.Dataset(out) as ds:
         return report, list(ds)
 
@@ -163,7 +164,8 @@ def test_without_loss_where_the_blocks_allow_it(tmp_path):
         for orientation in ORIENTATIONS:
             path = save(str(tmp_path / "in" / "x.jpg"), scene(48, 64), orientation, quality=60,
                         subsampling=subsampling)
-            _, images = packed([path], tmp_path / "d.h5")
+            report, images = packed([path], tmp_path / "d.h5")
+            assert report.encoded == 0
             difference = np.abs(images[0].astype(int) - upright(path))
             assert difference.max() <= (3 if subsampling == 0 else 6), (subsampling, orientation)
 
@@ -451,6 +453,24 @@ def test_bits_make_the_depth_the_same_for_all(door, tmp_path):
     report, _ = door(folder, tmp_path / "f.h5", bits=10)
     assert report.added == 4 and len(report.skipped) == 2
     assert "values up to 4095, expected 10 bits" in report.skipped[0][1]
+
+
+def test_a_deep_colour_tiff_of_several_strips(tmp_path):
+    """256×64 samples of 16 bits in strips of ten rows, as cameras and scanners write them."""
+    values = ramp(4095, 3).astype("<u2")
+    strips = [values[row:row + 10].tobytes() for row in range(0, 64, 10)]
+    count, entries, start = len(strips), 10, 8 + 2 + 12 * 10 + 4
+    offsets = np.cumsum([start + 6 + 8 * count] + [len(strip) for strip in strips])[:-1]
+    tags = [(256, 4, 1, 256), (257, 4, 1, 64), (258, 3, 3, start), (259, 3, 1, 1), (262, 3, 1, 2),
+            (273, 4, count, start + 6), (277, 3, 1, 3), (278, 4, 1, 10),
+            (279, 4, count, start + 6 + 4 * count), (284, 3, 1, 1)]
+    (tmp_path / "x.tiff").write_bytes(
+        b"II*\0" + struct.pack("<IH", 8, entries) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        + struct.pack("<I", 0) + struct.pack("<3H", 16, 16, 16) + struct.pack(f"<{count}I", *offsets)
+        + struct.pack(f"<{count}I", *map(len, strips)) + b"".join(strips))
+    report, images = packed([tmp_path / "x.tiff"], tmp_path / "d.h5")
+    assert report.depths == {12: 1}
+    assert np.abs(images[0].astype(float) - np.linspace(0, 255, 256)[None, :, None]).mean() < 2
 
 
 def test_black_files_are_told(tmp_path):

@@ -55,6 +55,7 @@ class PackReport(NamedTuple):
     turned: int = 0               # pictures whose EXIF orientation was applied
     not_turned: int = 0           # those whose orientation was ignored
     truncated: int = 0            # kept although their file ends early
+    encoded: int = 0              # JPEG files among those, encoded anew (quality 95, 4:4:4)
     several: int = 0              # of files of several frames or pages: the first was taken
     hidden: int = 0               # hidden files and folders left out
     depths: Mapping[int, int] = {}  # pictures of more than 8 bits a sample, by the bits they hold
@@ -92,6 +93,7 @@ class PackReport(NamedTuple):
             (self.turned, "turned by their EXIF orientation"),
             (self.not_turned, "with an EXIF orientation not applied"),
             (self.truncated, "cut short and kept"),
+            (self.encoded, "of them JPEG encoded anew"),
             (self.several, "of several frames or pages, the first taken"),
             *((self.depths[each], f"of 16 bits hold only {each}, scaled by {(1 << each) - 1}")
               for each in dark),

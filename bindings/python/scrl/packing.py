@@ -71,7 +71,7 @@ class _Writer(_ffi.Handle):
         _ffi.check(lib.scrl_writer_report_pictures(self._handle, byref(raw)))
         return {
             "notes": self.notes, "turned": raw.turned, "not_turned": raw.not_turned,
-            "truncated": raw.truncated + self.truncated, "several": self.several,
+            "truncated": raw.truncated + self.truncated, "encoded": raw.encoded, "several": self.several,
             "hidden": raw.hidden, "depths": dict(sorted(self.depths.items())),
         }
 

@@ -264,6 +264,12 @@ def _raw_mode(image: Any) -> str:
     return given if isinstance(given, str) else ""
 
 
+def _with_raw_mode(tile: Any, raw: str) -> Any:
+    """A tile of Pillow's (decoder, place, offset, arguments) whose samples are read in another way."""
+    given = (raw, *tile[3][1:]) if isinstance(tile[3], (tuple, list)) else raw
+    return tile._replace(args=given) if hasattr(tile, "_replace") else (*tile[:3], given)
+
+
 def _low_bits(path: bytes, rules: Rules, truncated: bool, image: Any,
               raw: str) -> Tuple[Optional[int], Optional[np.ndarray]]:
     """(16, None) where the high bytes, which are all that Pillow gives, hold the picture; else
@@ -280,13 +286,7 @@ def _low_bits(path: bytes, rules: Rules, truncated: bool, image: Any,
     else:
         other = raw[:-1] + ("L" if raw.endswith("B") else "B")
     with _pillow(path, truncated) as again:
-        tile = again.tile[0]
-        given = tile[3]
-        given = (other, *given[1:]) if isinstance(given, (tuple, list)) else other
-        again.tile = [tile._replace(args=given) if hasattr(tile, "_replace")
-                      else (*tile[:3], given)] if len(again.tile) == 1 else []
-        if not again.tile:
-            raise DataError("16 bits a channel in several strips, and dark: the depth is unknown")
+        again.tile = [_with_raw_mode(tile, other) for tile in again.tile]
         again.load()
         low = np.asarray(again)
     if raw == "LA;16B":
