@@ -109,8 +109,8 @@ package struct OrientationTags: Equatable, Sendable {
 
   private mutating func readSegment(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
     let mark = Array("Exif\0\0".utf8)
-    guard range.count >= mark.count + 8, bytes[range.lowerBound..<range.lowerBound + 6]
-      .elementsEqual(mark)
+    guard range.count >= mark.count + 8,
+      bytes[range.lowerBound..<range.lowerBound + mark.count].elementsEqual(mark)
     else { return }
     let tiff = range.lowerBound + mark.count
     let isBig: Bool

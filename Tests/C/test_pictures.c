@@ -11,7 +11,8 @@ static const uint8_t corners[4][3] = {{220, 30, 30}, {30, 200, 30}, {30, 30, 220
 
 /* The stored column and row of what is looked at in (x, y), by an orientation of EXIF. */
 static void stored_place(int orientation, int width, int height, int x, int y, int *column, int *row) {
-  static const int mirrored[9] = {0, 0, 1, 1, 0, 0, 0, 1, 1}, flipped[9] = {0, 0, 0, 1, 1, 0, 1, 1, 0};
+  static const int mirrored[9] = {0, 0, 1, 1, 0, 0, 0, 1, 1};
+  static const int flipped[9] = {0, 0, 0, 1, 1, 0, 1, 1, 0};
   int swapped = orientation >= 5;
   *column = swapped ? y : x;
   *row = swapped ? x : y;
@@ -130,7 +131,8 @@ CASE(pictures_are_stored_as_they_are_shown) {
 CASE(orientation_is_ignored_or_refused_when_asked) {
   scrl_writer *writer = NULL;
   const char *path = in_scratch("ignored.h5"), *file = in_scratch("ignored.jpg");
-  scrl_picture_options options = {.struct_size = sizeof options, .orientation = SCRL_ORIENTATION_IGNORE};
+  scrl_picture_options options = {
+      .struct_size = sizeof options, .orientation = SCRL_ORIENTATION_IGNORE};
   make_file(file, 48, 32, 6);
   NEED(scrl_writer_new(path, &writer));
   OK(scrl_writer_set_pictures(writer, &options));
@@ -245,7 +247,8 @@ CASE(hidden_files_and_folders_are_left_out) {
   static const char *const hidden[] = {".x.jpg", "__MACOSX", "Thumbs.DB", "@eaDir", "desktop.ini",
                                        "$RECYCLE.BIN", "#recycle", "lost+found", ".git"};
   static const char *const shown[] = {"a.jpg", "thumbs", "eaDir", "x.", "recycle", ""};
-  for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++) CHECK(scrl_name_is_hidden(hidden[i]) == 1);
+  for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
+    CHECK(scrl_name_is_hidden(hidden[i]) == 1);
   for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) CHECK(scrl_name_is_hidden(shown[i]) == 0);
   CHECK(scrl_name_is_hidden(NULL) == 0);
 
@@ -261,7 +264,8 @@ CASE(hidden_files_and_folders_are_left_out) {
   notes = 0;
   NEED(scrl_writer_new(in_scratch("hidden.h5"), &writer));
   OK(scrl_writer_set_pictures(writer, &options));
-  OK(scrl_writer_add_folder(writer, in_scratch(".root"), &walk, &added, &skipped)); /* itself named so */
+  /* The root is walked though it is named so itself. */
+  OK(scrl_writer_add_folder(writer, in_scratch(".root"), &walk, &added, &skipped));
   CHECK(added == 1 && skipped == 0 && notes == 3 && report_of(writer).hidden == 3);
   OK(scrl_writer_finish(writer));
   scrl_writer_free(writer);

@@ -100,7 +100,7 @@ def by_shell(folder, out, **more):
     report = PackReport(
         last["added"], [(each["path"], each["reason"]) for each in events if each["event"] == "skipped"],
         notes=[PictureNote(each["file"], each["note"]) for each in events
-               if each["event"] == "note" and "note" in each],
+               if each["event"] == "picture_note"],
         depths={int(key): value for key, value in last["depths"].items()},
         **{name: last[name] for name in ("turned", "not_turned", "truncated", "encoded", "several",
                                             "hidden")})
@@ -313,7 +313,7 @@ def test_the_shell_predicts_on_upright_pictures(detector, tree, tmp_path):
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     notes = {os.path.relpath(each["file_name"], tree): each["note"] for each in events
-             if each.get("event") == "note"}
+             if each.get("event") == "picture_note"}
     assert notes["cat/turned.jpg"] == "turned by its EXIF orientation 6"
     assert "12 bits" in notes["deep.png"] and len(notes) == len(HIDDEN) + 2
     sides = [Image.open(tmp_path / "drawn" / name).size for name in os.listdir(tmp_path / "drawn")

@@ -71,7 +71,7 @@ import Testing
   @Test("A stream turned without loss decodes to the turned pixels")
   func withoutLoss() throws {
     let codec = try JPEGCodec()
-    let pixels = (0..<16 * 24 * 3).map { UInt8($0 * 7 % 251 / 2 + ($0 % 72) ) }
+    let pixels = (0..<16 * 24 * 3).map { UInt8($0 * 7 % 251 / 2 + ($0 % 72)) }
     let image = try RGBImage(width: 24, height: 16, pixels: pixels)
     let bytes = try codec.encode(image, quality: 95)
     var decoded = RGBImage()
@@ -86,7 +86,8 @@ import Testing
       // Brightness and colours are rounded in another order: a level each, blue by 1 + 1.772.
       #expect(difference(again.pixels, expected.pixels).largest <= 3)
     }
-    let odd = try codec.encode(try RGBImage(width: 7, height: 5, pixels: Array(pixels[..<105])), quality: 95)
+    let small = try RGBImage(width: 7, height: 5, pixels: Array(pixels[..<105]))
+    let odd = try codec.encode(small, quality: 95)
     let half = try #require(Orientation(3))
     #expect(try odd.withUnsafeBytes { try codec.turn($0, half) } == nil)
     #expect(try bytes.withUnsafeBytes { try codec.turn($0, half) } != nil)  // after a failure too

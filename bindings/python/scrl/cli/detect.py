@@ -173,7 +173,7 @@ def predict(
         None, "--bits", help="Bits that 16-bit files really hold, 8 to 16; without it by each file."),
     json_lines: bool = typer.Option(
         False, "--json", help="One JSON object a picture; event left_out: it could not be read; "
-        "event note: it is not as it seems."),
+        "event picture_note: it is not as it seems."),
 ) -> None:
     """Finds things in pictures: class, score, box and mask of each.
 
@@ -211,7 +211,7 @@ def predict(
             Path(part).write_text(json.dumps(finder.results), "utf-8")
     if json_lines:
         for path, note in notes:
-            emit(event="note", file_name=path, note=note)
+            emit(event="picture_note", file_name=path, note=note)
     else:
         rate = finder.seen / max(time.perf_counter() - start, 1e-9)
         say(f"{finder.seen} pictures, {len(finder.results)} detections, {finder.kept} of score "

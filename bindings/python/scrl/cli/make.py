@@ -166,13 +166,14 @@ def _tell(report: Any, out: str, seconds: float, json_lines: bool) -> None:
         for issue in report.issues:
             emit(event="note" if issue.action == "noted" else "issue", **issue._asdict())
         for note in report.notes:
-            emit(event="note", **note._asdict())
+            emit(event="picture_note", **note._asdict())
         emit(event="packed", added=report.added, skipped=len(report.skipped), issues=len(real),
              objects=report.objects, objects_changed=report.objects_changed,
              objects_dropped=report.objects_dropped, dropped=dict(report.dropped),
              skipped_kinds=dict(report.skipped_kinds), lost=report.lost, summary=report.summary,
              turned=report.turned, not_turned=report.not_turned, truncated=report.truncated,
-             encoded=report.encoded, several=report.several, hidden=report.hidden, depths=dict(report.depths), out=out, bytes=os.path.getsize(out), seconds=seconds)
+             encoded=report.encoded, several=report.several, hidden=report.hidden,
+             depths=dict(report.depths), out=out, bytes=os.path.getsize(out), seconds=seconds)
         return
     lines = [f"skipped {path}: {reason}" for path, reason in report.skipped]
     lines += [str(issue) for issue in real]
