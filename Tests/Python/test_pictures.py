@@ -274,6 +274,40 @@ def test_a_box_of_an_upright_picture_holds_its_object(tmp_path):
             assert inside[0] > 220 and inside[1] < 70, (orientation, height)
 
 
+def test_sizes_without_pixels_are_those_of_upright_pictures(tmp_path):
+    for kind in ("jpg", "png", "tiff", "webp"):
+        for orientation in ORIENTATIONS:
+            path = save(str(tmp_path / f"x.{kind}"), scene(37, 51), orientation)
+            assert reading.upright_size(os.fsencode(path)) == upright(path).shape[1::-1], (kind, orientation)
+    whole = (tmp_path / "x.png").read_bytes()  # EXIF behind the pixels
+    start = whole.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(whole[start:start + 4], "big")
+    late = whole[:start] + whole[end:-12] + whole[start:end] + whole[-12:]
+    (tmp_path / "late.png").write_bytes(late)
+    assert reading.upright_size(os.fsencode(tmp_path / "late.png")) == (37, 51)
+    report, images = packed([tmp_path / "late.png"], tmp_path / "d.h5")
+    assert report.turned == 1 and images[0].shape == (51, 37, 3)
+
+
+def test_yolo_labels_are_of_upright_pictures(tmp_path):
+    """Shares of the upright sides: the red object, top left, whatever the orientation."""
+    for kind in ("jpg", "png", "tiff"):
+        for orientation in ORIENTATIONS:
+            folder = tmp_path / f"{kind}{orientation}"
+            shown = np.full((64, 96, 3), 60, np.uint8)
+            shown[4:20, 4:28] = (250, 30, 30)
+            pixels = reading._as_stored(shown, orientation)
+            more = {"quality": 95} if kind == "jpg" else {}
+            save(str(folder / f"x.{kind}"), pixels, orientation, **more)
+            (folder / "x.txt").write_text(f"0 {16 / 96} {12 / 64} {24 / 96} {16 / 64}\n")
+            _, images = packed(folder, tmp_path / "d.h5", annotations=scrl.annotations.from_yolo(
+                folder, classes=["red"]))
+            with scrl.Dataset(tmp_path / "d.h5") as ds:
+                x0, y0, x1, y1 = ds.boxes(0)[0].round().astype(int)
+            inside = images[0][y0:y1, x0:x1].reshape(-1, 3).mean(0)
+            assert inside[0] > 220 and inside[1] < 70, (kind, orientation)
+
+
 def test_predict_reads_files_upright(tmp_path):
     for kind in ("jpg", "png", "tiff"):
         for orientation in ORIENTATIONS:

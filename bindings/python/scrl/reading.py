@@ -4,12 +4,14 @@ First frame; alpha composited on white; integers of more than 8 bits scaled to 8
 number but a guess or a choice is told in the picture's notes.
 """
 
+import io
 import os
 import stat
 import sys
 import threading
 import warnings
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -166,12 +168,7 @@ def _decode(path: bytes, rules: Rules, truncated: bool) -> Picture:
     with _pillow(path, truncated) as image:
         several = _has_several(image)
         raw = _raw_mode(image)
-        before = _tiff_orientation(image)
-        image.load()
-        # Pillow turns the pixels of a TIFF as it loads them, since version 9.5 or so.
-        orientation = before if before is not None and before == _tiff_orientation(image) else 1
-        if before is None:
-            orientation = _exif_orientation(image)
+        orientation, is_turned = _load(image)
         if truncated:
             notes.append(_rows_there(np.asarray(image)))
         bits: Optional[int] = None
@@ -187,8 +184,8 @@ def _decode(path: bytes, rules: Rules, truncated: bool) -> Picture:
             image = Image.fromarray(pixels) if pixels.shape[2] == 4 else None
         if image is not None:
             pixels = _on_white(image)
-    if before is not None and before != 1 and orientation == 1:
-        pixels, orientation = _as_stored(pixels, before), before
+    if is_turned:
+        pixels = _as_stored(pixels, orientation)
     if several:
         notes.append("holds several frames or pages: the first was taken")
     return Picture(pixels, orientation, notes, bits, truncated, several)
@@ -220,10 +217,56 @@ def _has_several(image: Any) -> bool:
 
 # ------------------------------------------------------------------ orientation
 
-def _tiff_orientation(image: Any) -> Optional[int]:
-    """A TIFF's tag, 1 … 8; None for other files."""
+def upright_size(path: bytes) -> Tuple[int, int]:
+    """Width and height of a picture file as it is looked at, JPEG files too. Raises DataError, OSError,
+    and whatever Pillow raises on damaged files."""
+    with _pillow(path, False) as image:
+        width, height = image.size
+        tags = getattr(image, "tag_v2", None)
+        orientation = _exif_orientation(image) if tags is None else _valid(tags.get(ORIENTATION, 1))
+        if orientation >= 5 and tags is not None or image.format == "PNG" and _tells_late(path, image):
+            try:
+                orientation, is_turned = _load(image)
+            except Exception:  # cut short: what is known has to do
+                is_turned = False
+            if is_turned:
+                return image.size
+        return (height, width) if orientation >= 5 else (width, height)
+
+
+def _tells_late(path: bytes, image: Any) -> bool:
+    """Whether a PNG has EXIF behind its pixels, which are read first."""
+    if image.info.get("exif"):
+        return False
+    with open(path, "rb") as file:
+        data = file.read()
+    return b"eXIf" in data or b"Raw profile type exif" in data
+
+
+def _load(image: Any) -> Tuple[int, bool]:
+    """Loads the pixels; the orientation, 1 … 8, and whether Pillow has turned them by it already: most
+    of its versions do that with TIFF files, and with no others."""
     tags = getattr(image, "tag_v2", None)
-    return None if tags is None else _valid(tags.get(ORIENTATION, 1))
+    orientation = 1 if tags is None else _valid(tags.get(ORIENTATION, 1))
+    compressed = bool(getattr(image, "tile", None)) and image.tile[0][0] == "libtiff"
+    image.load()
+    if tags is None:
+        return _exif_orientation(image), False
+    return orientation, orientation > 1 and _turns_tiffs(compressed)
+
+
+@lru_cache(None)
+def _turns_tiffs(compressed: bool) -> bool:
+    """Whether this Pillow turns a TIFF as it loads it: a black pixel above a white one, stored upside
+    down."""
+    from PIL import Image, TiffImagePlugin
+
+    tags, stream = TiffImagePlugin.ImageFileDirectory_v2(), io.BytesIO()
+    tags[ORIENTATION] = 3
+    Image.fromarray(np.array([[255], [0]], np.uint8)).save(
+        stream, "TIFF", tiffinfo=tags, compression="tiff_lzw" if compressed else None)
+    with Image.open(stream) as image:
+        return int(np.asarray(image)[0, 0]) == 0
 
 
 def _exif_orientation(image: Any) -> int:
