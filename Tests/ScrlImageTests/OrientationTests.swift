@@ -51,7 +51,7 @@ import Testing
 
   @Test("Turning twice by an orientation and its opposite gives the picture back")
   func turns() throws {
-    let pixels = (0..<5 * 7 * 3).map { UInt8($0) }
+    let pixels = [UInt8](0..<105)
     let image = try RGBImage(width: 7, height: 5, pixels: pixels)
     for value in 1...8 {
       let orientation = try #require(Orientation(value))
@@ -71,7 +71,11 @@ import Testing
   @Test("A stream turned without loss decodes to the turned pixels")
   func withoutLoss() throws {
     let codec = try JPEGCodec()
-    let pixels = (0..<16 * 24 * 3).map { UInt8($0 * 7 % 251 / 2 + ($0 % 72)) }
+    var pixels = [UInt8](repeating: 0, count: 16 * 24 * 3)
+    for place in pixels.indices {
+      let (row, column) = (place / 72, place % 72)
+      pixels[place] = UInt8(3 * column / 2 + 5 * row)
+    }
     let image = try RGBImage(width: 24, height: 16, pixels: pixels)
     let bytes = try codec.encode(image, quality: 95)
     var decoded = RGBImage()
