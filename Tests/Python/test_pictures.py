@@ -25,7 +25,7 @@ def scene(height, width, seed=0):
     """Smooth (H,W,3) uint8 without any symmetry, so that every turn of it is another picture."""
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 255, (4, 5, 3), np.uint8))
-    return np.asarray(small.resize((width, height), Image.BICUBIC))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
 
 
 def exif(orientation):
@@ -45,6 +45,8 @@ def save(path, pixels, orientation=None, **more):
 def upright(path):
     """(H,W,3) as Pillow shows the file."""
     with Image.open(path) as image:
+        if image.format == "TIFF":  # turned as it is loaded; old Pillows leave the tag, and turn it twice
+            return np.asarray(image.convert("RGB"))
         return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
