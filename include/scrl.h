@@ -188,18 +188,79 @@ enum {
  */
 scrl_status scrl_writer_new(const char *path, scrl_writer **writer);
 
+/** What is done about pictures whose file has an EXIF orientation other than 1. Since 0.1. */
+enum {
+  SCRL_ORIENTATION_APPLY = 0,  /* pixels are turned, so that the picture is stored as it is shown */
+  SCRL_ORIENTATION_IGNORE = 1, /* pixels stay as stored */
+  SCRL_ORIENTATION_REFUSE = 2  /* the picture is SCRL_E_DATA: walks and imports skip it */
+};
+
+/**
+ * Hears what was done to a picture, or that a hidden name was left out.
+ * @param path  the file's path as the system spells it; "" for pixels that the host handed over.
+ * @param note  one line. Both only during the call.
+ */
+typedef void (*scrl_note_fn)(const char *path, const char *note, void *user);
+
+/** How a writer takes pictures from files. Zeroes are the defaults. Since 0.1. */
+typedef struct scrl_picture_options {
+  uint32_t struct_size;
+  int32_t orientation;    /* SCRL_ORIENTATION_… */
+  int32_t keep_truncated; /* 0: a JPEG file that ends early is SCRL_E_DATA; 1: what is there is kept */
+  scrl_note_fn note;      /* may be NULL */
+  void *user;             /* handed to it */
+} scrl_picture_options;
+
+/** What became of a writer's pictures so far, by all calls together. Since 0.1. */
+typedef struct scrl_picture_report {
+  uint32_t struct_size;
+  size_t turned;     /* EXIF orientation applied */
+  size_t not_turned; /* EXIF orientation ignored: as asked, or since the size told is the stored one */
+  size_t truncated;  /* kept although the file ends early */
+  size_t encoded;    /* of those three, JPEG files that had to be encoded anew (quality 95, 4:4:4) */
+  size_t hidden;     /* files and folders that walks left out: see scrl_name_is_hidden() */
+} scrl_picture_report;
+
+/**
+ * How scrl_writer_add_file(), _add_folder(), _add_coco() and _add_oriented() take pictures from now
+ * on.
+ *
+ * Orientation: a JPEG file is turned without loss where its sides allow that, else decoded, turned
+ * and encoded anew. The stored stream's tag is set to 1 in any case, so that other programs show
+ * what the dataset holds. A picture without the tag goes in byte for byte. scrl_writer_add_coco()
+ * applies an orientation by which sides swap only where the size that the file tells is not that of
+ * the stored pixels; where the size cannot tell (mirrored, upside down, square, no size) it is
+ * applied, and `note` hears of it.
+ *
+ * A truncated JPEG file that lacks only its end marker gets one; where data is missing, the rows
+ * that are there are kept, the rest is gray. A file of which no row is there is SCRL_E_DATA.
+ *
+ * @param options  NULL: the defaults.
+ * @return SCRL_OK, SCRL_E_ARGUMENT. Since 0.1.
+ */
+scrl_status scrl_writer_set_pictures(scrl_writer *writer, const scrl_picture_options *options);
+
+/** What became of the pictures so far. Since 0.1. */
+scrl_status scrl_writer_report_pictures(scrl_writer *writer, scrl_picture_report *report);
+
 /** Adds a class name; `id` (may be NULL) receives its number, counted from 0. Since 0.1. */
 scrl_status scrl_writer_add_class(scrl_writer *writer, const char *name, int32_t *id);
 
 /**
- * Adds one JPEG stream as it is, after decoding it once to be sure of it.
+ * Adds one JPEG stream as it is, after decoding it once to be sure of it. It is no file: its EXIF
+ * orientation is not looked at, and it must be whole.
  * @param annotation  may be NULL.
  * @return SCRL_OK, SCRL_E_DATA for a stream or annotation that cannot be used. Since 0.1.
  */
 scrl_status scrl_writer_add_jpeg(scrl_writer *writer, const void *bytes, size_t byte_count,
                                  const scrl_annotation *annotation);
 
-/** Adds one JPEG file; like scrl_writer_add_jpeg(), and SCRL_E_IO when it cannot be read. Since 0.1. */
+/**
+ * Adds one JPEG file: its stream as it is, but for EXIF orientation and a missing end, by
+ * scrl_writer_set_pictures().
+ * @param annotation  may be NULL; of the picture as it is stored.
+ * @return SCRL_OK, SCRL_E_DATA, SCRL_E_IO when the file cannot be read. Since 0.1.
+ */
 scrl_status scrl_writer_add_file(scrl_writer *writer, const char *path,
                                  const scrl_annotation *annotation);
 
@@ -208,11 +269,30 @@ scrl_status scrl_writer_add_file(scrl_writer *writer, const char *path,
  * @param pixels      height rows of width × 3 bytes (R, G, B).
  * @param row_stride  bytes from row to row; 0: width × 3.
  * @param quality     JPEG quality 1 … 100; 0: 95.
+ * @return SCRL_OK, SCRL_E_DATA for more than 65,500 pixels a side or 2^28 in all, as with files.
  * Since 0.1.
  */
 scrl_status scrl_writer_add_rgb(scrl_writer *writer, const uint8_t *pixels, size_t height,
                                 size_t width, size_t row_stride, int32_t quality,
                                 const scrl_annotation *annotation);
+
+/**
+ * scrl_writer_add_rgb() for pixels as a file of another kind (PNG, TIFF, WebP) stores them, with the
+ * EXIF orientation 1 … 8 that it tells: the writer does about it what scrl_writer_set_pictures()
+ * says. Since 0.1.
+ */
+scrl_status scrl_writer_add_oriented(scrl_writer *writer, const uint8_t *pixels, size_t height,
+                                     size_t width, size_t row_stride, int32_t quality,
+                                     int32_t orientation, const scrl_annotation *annotation);
+
+/**
+ * Whether walks of folders leave out a file or folder of this name (the last part of a path): it
+ * begins with ".", or is what systems and programs put beside pictures, in any case of letters:
+ * __MACOSX, Thumbs.db, desktop.ini, $RECYCLE.BIN, System Volume Information, lost+found, @eaDir,
+ * #recycle, #snapshot and their like. A folder that is given by name is walked whatever it is called.
+ * @return 1 or 0; 0 for NULL. Any thread. Since 0.1.
+ */
+int32_t scrl_name_is_hidden(const char *name);
 
 /**
  * Hears of an entry of a folder that the library cannot use by itself.
@@ -238,7 +318,8 @@ typedef struct scrl_folder_options {
 
 /**
  * Adds every JPEG below a folder, in the byte order of the paths. Bad files are reported and
- * skipped, never fatal; symbolic links are followed, loops are noticed.
+ * skipped, never fatal; symbolic links are followed, loops are noticed. Hidden files and folders
+ * are left out (scrl_name_is_hidden()); scrl_writer_report_pictures() counts them.
  * @param options  may be NULL.
  * @param added    may be NULL; images added by this call.
  * @param skipped  may be NULL; entries reported and not added.
@@ -329,12 +410,13 @@ typedef struct scrl_coco_report {
  * File names lead to files below `folder`, or below its subfolder `images`: as they stand, with "/"
  * for "\", as whole paths inside the folder, with %20 for a space; then, told as a change, in other
  * letter case or with more or fewer folders in front, where exactly one file fits that is no other
- * image's. Those that lead out of the folder are skipped. EXIF orientation is not applied: sizes
- * are those of the stored pixels.
+ * image's. Those that lead out of the folder are skipped. Sizes are those of the picture as it is
+ * stored: see scrl_writer_set_pictures().
  *
  * options->unreadable may add the picture itself (a PNG that the host can read) by
- * scrl_writer_add_rgb() or _add_jpeg() with a NULL annotation: it then gets what the file lists
- * for it, and the callback returns 1. 0: the image is skipped. Negative: SCRL_E_CANCELLED.
+ * scrl_writer_add_rgb(), _add_oriented() or _add_jpeg() with a NULL annotation: it then gets what
+ * the file lists for it, and the callback returns 1. 0: the image is skipped. Negative:
+ * SCRL_E_CANCELLED.
  *
  * @param folder      where the images are.
  * @param path        the COCO file; NULL when `json` is given.
@@ -606,7 +688,9 @@ scrl_status scrl_model_feature_shape(scrl_model *model, const char *stage, size_
 
 /**
  * The feature map of a stage.
- * @param images    (N,3,H,W), normalised as scrl_image_prepare() does.
+ * @param images    (N,3,H,W), normalised as scrl_image_prepare() does: about −2.2 … 2.7. Values
+ *                  beyond ±30, such as bytes as floats, are SCRL_E_ARGUMENT; pictures that lie in
+ *                  0 … 1 as a whole are told to the log once a model.
  * @param features  receives (N,C,h,w), see scrl_model_feature_shape().
  * @param capacity  floats that fit features.
  * @return SCRL_OK, SCRL_E_SHAPE; SCRL_E_ARGUMENT also for pixels that are not finite;

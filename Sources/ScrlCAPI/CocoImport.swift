@@ -33,7 +33,7 @@ final class CocoImport {
     for category in gate.classes {
       numbers.append(try handle.writer.addClass(category.name, id: category.id))
     }
-    defer { handle.listed = nil }
+    defer { (handle.listed, handle.listedSize) = (nil, nil) }
     for (place, image) in gate.images.enumerated() {
       try add(place, image)
       if let progress = options.progress,
@@ -46,6 +46,7 @@ final class CocoImport {
 
   private func add(_ place: Int, _ image: CocoAnnotations.Image) throws(ScrlError) {
     (found, boxCount, changedCount, mismatch) = ([], 0, 0, nil)
+    handle.listedSize = gate.toldSize(of: place)
     handle.listed = { [unowned self] (height, width) throws(ScrlError) in
       try annotation(of: place, height: height, width: width)
     }

@@ -26,6 +26,7 @@ struct FolderImport {
       switch item {
       case .file(let file): try add(file)
       case .problem(let problem): try report(problem.path, problem.reason, label: nil)
+      case .hidden(let path): handle.leaveOut(hidden: path)
       }
       if let progress = options.progress,
         progress(added, seen + 1, items.count, options.user) != 0

@@ -10,10 +10,25 @@ final class ModelHandle: Handle, @unchecked Sendable {
   override class var kind: String { "model" }
   let backbone: Backbone
   let parameters: NamedStateTable
+  private var hasToldRange = false
 
   init(_ backbone: Backbone) {
     self.backbone = backbone
     parameters = NamedStateTable(backbone.state)
+  }
+
+  /// Pictures for this model; the first that look like bytes divided by 255 are noted.
+  func pictures(
+    _ pointer: UnsafePointer<scrl_tensor>?, _ name: String
+  ) throws(ScrlError) -> Tensor {
+    try borrowPictures(pointer, [-1, 3, -1, -1], name) {
+      if !hasToldRange {
+        Log.shared.note(
+          "\(name): all pixels lie in 0 … 1; if they were only divided by 255, normalise them as "
+            + "scrl_image_prepare() does")
+      }
+      hasToldRange = true
+    }
   }
 }
 
@@ -145,7 +160,7 @@ public func scrl_model_features(
     let wanted = try ScrlCAPI.stage(stage)
     let out = try result(features, "model_features")
     try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let x = try borrow(images, [-1, 3, -1, -1], "model_features")
+      let x = try handle.pictures(images, "model_features")
       try copyOut(
         try handle.backbone.features(x, stage: wanted), out, capacity, "model_features")
     }
@@ -170,7 +185,7 @@ public func scrl_model_embed(
   border { () throws(ScrlError) in
     let out = try result(embeddings, "model_embed")
     try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let x = try borrow(images, [-1, 3, -1, -1], "model_embed")
+      let x = try handle.pictures(images, "model_embed")
       try copyOut(try handle.backbone.embed(x), out, capacity, "model_embed")
     }
   }
@@ -185,7 +200,7 @@ public func scrl_model_embed_regions(
   border { () throws(ScrlError) in
     let out = try result(embeddings, "model_embed_regions")
     try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      let x = try borrow(images, [-1, 3, -1, -1], "model_embed_regions")
+      let x = try handle.pictures(images, "model_embed_regions")
       let regions = try regions(boxes, box_count, images: x.shape[0], "model_embed_regions")
       try copyOut(
         try handle.backbone.embedRegions(x, boxes: regions), out, capacity,

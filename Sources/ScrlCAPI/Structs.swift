@@ -12,6 +12,8 @@ protocol SizedStruct {
 
 extension scrl_config_key: SizedStruct {}
 extension scrl_annotation: SizedStruct {}
+extension scrl_picture_options: SizedStruct {}
+extension scrl_picture_report: SizedStruct {}
 extension scrl_folder_options: SizedStruct {}
 extension scrl_coco_issue: SizedStruct {}
 extension scrl_coco_options: SizedStruct {}

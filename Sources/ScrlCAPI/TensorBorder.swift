@@ -34,6 +34,35 @@ func borrow(
   return tensor
 }
 
+/// The largest magnitude of a pixel that counts as normalised. ImageNet's statistics give −2.12 …
+/// 2.64 and noise of deviation 1 hardly more than 6; bytes as floats go up to 255.
+private let normalisedLimit: Float = 30
+
+/// A host's pictures (N,3,H,W), refused where they are plainly not normalised.
+/// - Parameter doubtful: called when all pixels lie in 0 … 1 and are not all alike, as those of
+///   pictures that were only divided by 255.
+func borrowPictures(
+  _ pointer: UnsafePointer<scrl_tensor>?, _ expected: [Int], _ name: String,
+  doubtful: () -> Void = {}
+) throws(ScrlError) -> Tensor {
+  let pictures = try borrow(pointer, expected, name)
+  let pixels = pictures.buffer
+  var (low, high) = (Float.infinity, -Float.infinity)
+  for pixel in pixels where pixel.isFinite {  // what is not is refused where it is computed with
+    low = min(low, pixel)
+    high = max(high, pixel)
+  }
+  let extreme = max(high, -low)
+  guard extreme <= normalisedLimit || low > high else {
+    throw ScrlError(
+      .argument,
+      "\(name): got pixels of \(low) … \(high) · expected them normalised by ImageNet's mean and "
+        + "deviation, about −2.2 … 2.7: scrl_image_prepare() does that")
+  }
+  if low >= 0, high <= 1, low < high { doubtful() }
+  return pictures
+}
+
 private func contiguousStrides(_ shape: [Int]) -> [Int] {
   var strides = [Int](repeating: 1, count: shape.count)
   for axis in stride(from: shape.count - 2, through: 0, by: -1) {

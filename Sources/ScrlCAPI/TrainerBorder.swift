@@ -119,8 +119,8 @@ public func scrl_trainer_step_on(
   border { () throws(ScrlError) in
     try checkStruct(report, "trainer_step_on")
     try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
-      let one = try borrow(view1, [-1, 3, -1, -1], "step_on: view1")
-      let two = try borrow(view2, one.shape, "step_on: view2")
+      let one = try borrowPictures(view1, [-1, 3, -1, -1], "step_on: view1")
+      let two = try borrowPictures(view2, one.shape, "step_on: view2")
       let config = handle.run.trainer.config
       let count = config.method == .scrl ? box_count : 0
       let classes = config.usesLabels ? labels : nil

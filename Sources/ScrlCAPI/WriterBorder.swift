@@ -9,10 +9,12 @@ import ScrlStore
 final class WriterHandle: Handle, @unchecked Sendable {
   override class var kind: String { "writer" }
   let writer: DatasetWriter
-  private let codec: JPEGCodec
-  private var scratch = RGBImage()
+  let codec: JPEGCodec
+  var scratch = RGBImage()
   /// What an image gets that is added without an annotation: an import's, by the image's size.
   var listed: ((_ height: Int, _ width: Int) throws(ScrlError) -> SampleAnnotation)?
+  var listedSize: CocoAnnotations.Size?  // the size that the import's file tells, if it does
+  var pictures = PictureRules()
 
   init(path: String) throws(ScrlError) {
     writer = try DatasetWriter(path: path, libraryVersion: libraryVersion)
@@ -23,7 +25,7 @@ final class WriterHandle: Handle, @unchecked Sendable {
   func add(
     jpeg bytes: UnsafeRawBufferPointer, _ annotation: UnsafePointer<scrl_annotation>?
   ) throws(ScrlError) {
-    try codec.decode(bytes, into: &scratch)
+    try codec.decodeUnknown(bytes, into: &scratch)
     let known = try self.annotation(annotation, height: scratch.height, width: scratch.width)
     try writer.add(
       jpeg: bytes, width: scratch.width, height: scratch.height, annotation: known)
@@ -41,24 +43,16 @@ final class WriterHandle: Handle, @unchecked Sendable {
     }
   }
 
-  private func annotation(
+  func annotation(
     _ pointer: UnsafePointer<scrl_annotation>?, height: Int, width: Int
   ) throws(ScrlError) -> SampleAnnotation {
     if pointer == nil, let listed { return try listed(height, width) }
     return try sampleAnnotation(pointer)
   }
-
-  func add(
-    file path: UnsafePointer<CChar>, _ annotation: UnsafePointer<scrl_annotation>?
-  ) throws(ScrlError) {
-    try withBytes(try readFile(path)) { bytes throws(ScrlError) in
-      try add(jpeg: bytes, annotation)
-    }
-  }
 }
 
 /// The bytes of an array, for a body that throws our error.
-private func withBytes(
+func withBytes(
   _ array: [UInt8], _ body: (UnsafeRawBufferPointer) throws(ScrlError) -> Void
 ) throws(ScrlError) {
   var failure: ScrlError?
@@ -156,22 +150,32 @@ public func scrl_writer_add_rgb(
 ) -> scrl_status {
   border { () throws(ScrlError) in
     guard let pixels else { throw ScrlError(.argument, "writer_add_rgb: NULL pixels") }
-    let side = 1...RGBImage.maxSide
-    guard side.contains(height), side.contains(width), row_stride == 0 || row_stride >= 3 * width,
-      row_stride <= Int(Int32.max), (0...100).contains(quality)
-    else {
-      throw ScrlError(
-        .argument,
-        "writer_add_rgb: got \(height)×\(width), row stride \(row_stride), quality \(quality) · "
-          + "expected sides 1…\(RGBImage.maxSide), stride ≥ 3·width or 0, quality 0…100")
-    }
+    let layout = try pixelLayout(height, width, row_stride, quality, "writer_add_rgb")
     try withHandle(writer, WriterHandle.self) { handle throws(ScrlError) in
       try handle.add(
-        rgb: pixels, height: height, width: width,
-        rowStride: row_stride == 0 ? 3 * width : row_stride,
-        quality: quality == 0 ? 95 : Int(quality), annotation)
+        rgb: pixels, height: height, width: width, rowStride: layout.rowStride,
+        quality: layout.quality, annotation)
     }
   }
+}
+
+/// Arguments of a call that takes pixels. Sides beyond what a picture may have are its own fault,
+/// as with a file.
+func pixelLayout(
+  _ height: Int, _ width: Int, _ rowStride: Int, _ quality: Int32, _ name: String
+) throws(ScrlError) -> (rowStride: Int, quality: Int) {
+  guard height != 0, width != 0, (0...100).contains(quality) else {
+    throw ScrlError(
+      .argument,
+      "\(name): got \(height)×\(width), quality \(quality) · expected sides of 1 and more, "
+        + "quality 0…100")
+  }
+  try RGBImage.checkSize(height: room(height), width: room(width), name)
+  guard rowStride == 0 || (3 * width...Int(Int32.max)).contains(rowStride) else {
+    throw ScrlError(
+      .argument, "\(name): got a row stride of \(rowStride) · expected 3·width or more, or 0")
+  }
+  return (rowStride == 0 ? 3 * width : rowStride, quality == 0 ? 95 : Int(quality))
 }
 
 @c @implementation

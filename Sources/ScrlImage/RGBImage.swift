@@ -30,6 +30,19 @@ package struct RGBImage: Sendable, Equatable {
   package static let maxSide = 65_500
   package static let maxPixels = 1 << 28
 
+  /// The same limit for pictures by every way in.
+  package static func checkSize(
+    height: Int, width: Int, _ operation: String
+  ) throws(ScrlError) {
+    guard width > 0, height > 0, width <= maxSide, height <= maxSide, width * height <= maxPixels
+    else {
+      throw ScrlError(
+        .data,
+        "\(operation): image is \(width)×\(height), expected sides up to \(maxSide) and at most "
+          + "\(maxPixels) pixels")
+    }
+  }
+
   /// True when width, height and the buffer agree and there is at least one pixel.
   var isUsable: Bool {
     width > 0 && height > 0 && width <= RGBImage.maxSide && height <= RGBImage.maxSide

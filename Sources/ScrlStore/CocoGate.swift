@@ -51,6 +51,18 @@ package struct CocoGate: Sendable {
 
   package func annotationCount(of image: Int) -> Int { ofImage[image].count }
 
+  /// The size that the file tells of an image, by itself or by a mask's run lengths.
+  package func toldSize(of image: Int) -> Size? {
+    if let size = images[image].size { return size }
+    for place in ofImage[image] {
+      switch annotations[Int(place)].segmentation {
+      case .counts(_, let size), .compressed(_, let size): return size
+      default: continue
+      }
+    }
+    return nil
+  }
+
   /// The file of an image.
   package func path(of image: Int) -> [UInt8] { paths[image] }
 

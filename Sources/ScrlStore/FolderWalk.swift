@@ -1,6 +1,7 @@
 // Lists the files under a folder, in bytewise order of names, so that the same folder always gives
 // the same list. Names are bytes: they need not be UTF-8. Nothing is opened but folders, so a pipe
-// cannot hang the walk. Symbolic links are followed; a folder inside itself is reported.
+// cannot hang the walk. Symbolic links are followed; a folder inside itself is reported. Hidden names
+// (isHiddenName) are left out, but for the root's own.
 
 import Glibc
 import ScrlBase
@@ -22,6 +23,23 @@ package struct WalkProblem: Equatable, Sendable {
 package enum WalkItem: Equatable, Sendable {
   case file(WalkedFile)  // regular and readable, whatever its name
   case problem(WalkProblem)
+  case hidden([UInt8])  // the path of a file, or of a folder that is not entered
+}
+
+/// What programs and systems put beside pictures, in lower case: names that start with "." are
+/// hidden too.
+private let hiddenNames: Set<String> = [
+  "__macosx", "@eadir", "#recycle", "#snapshot", "@recycle", "@tmp", "@sharebin",
+  "$recycle.bin", "system volume information", "lost+found", "thumbs.db", "ehthumbs.db",
+  "ehthumbs_vista.db", "desktop.ini", "iconcache.db", "icon\r",
+]
+
+/// Whether a file or folder of this name is no part of what a user means by a folder's pictures.
+package func isHiddenName(_ name: [UInt8]) -> Bool {
+  guard name.first != UInt8(ascii: ".") else { return true }
+  // NAS and camera programs keep previews in folders that begin with "@__" or end with "@Syno…".
+  let text = String(decoding: name, as: UTF8.self).lowercased()
+  return hiddenNames.contains(text) || text.hasPrefix("@__") || text.contains("@syno")
 }
 
 /// Calls visit for everything under the folder; throws when the folder itself cannot be read, and
@@ -61,6 +79,10 @@ private func walk(
     let path = folder.last == slash ? folder + name : folder + [slash] + name
     func report(_ reason: String) throws(ScrlError) {
       try visit(.problem(WalkProblem(path: path, reason: reason)))
+    }
+    guard !isHiddenName(name) else {
+      try visit(.hidden(path))
+      continue
     }
     var status = stat()
     guard stat(cPath(path), &status) == 0 else {

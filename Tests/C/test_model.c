@@ -190,6 +190,10 @@ CASE(a_parameter_reads_back_what_was_written) {
   scrl_model_free(model), scrl_config_free(config);
 }
 
+static void count_ranges(const char *line, void *user) {
+  if (strstr(line, "0 … 1")) ++*(size_t *)user;
+}
+
 CASE(an_embedding_is_the_mean_of_layer4) {
   scrl_config *config = small_config("40", "1");
   scrl_model *model = NULL;
@@ -218,6 +222,25 @@ CASE(an_embedding_is_the_mean_of_layer4) {
     CHECK(fabs(mean - embedding[k]) <= 1e-6 * (double)cells * (1 + fabs(mean)));
   }
   CHECK(memcmp(embedding, embedding + 512, 512 * sizeof *embedding) != 0);
+
+  /* Bytes as floats are no normalised pixels; bytes divided by 255 are told of, once. */
+  static float raw[2 * 3 * SIDE * SIDE];
+  const float region_box[5] = {0, 4, 4, 28, 28};
+  scrl_tensor wrong = {sizeof wrong, 4, raw, {2, 3, SIDE, SIDE}, {0, 0, 0, 0}};
+  for (size_t i = 0; i < sizeof raw / sizeof *raw; i++) raw[i] = (float)(i % 256);
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_features(model, &wrong, "layer4", map, count));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed(model, &wrong, embedding, 2 * 512));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_embed_regions(model, &wrong, region_box, 1, embedding, 512));
+  CHECK(strstr(scrl_last_error(), "0.0 … 255.0") && strstr(scrl_last_error(), "scrl_image_prepare"));
+  for (size_t i = 0; i < sizeof raw / sizeof *raw; i++) raw[i] /= 255;
+  size_t told = 0;
+  scrl_log_set(count_ranges, &told);
+  OK(scrl_model_embed(model, &input, embedding, 2 * 512));
+  CHECK(told == 0);
+  OK(scrl_model_embed(model, &wrong, embedding, 2 * 512));
+  OK(scrl_model_embed(model, &wrong, embedding, 2 * 512));
+  CHECK(told == 1);
+  scrl_log_set(NULL, NULL);
 
   static float region[512];
   const float box[5] = {1, 4, 4, 28, 28};

@@ -271,6 +271,10 @@ CASE(a_host_can_step_on_its_own_views) {
           scrl_trainer_step_on(trainer, NULL, &view2, boxes, boxes, 3, NULL, &report));
   ANSWERS(SCRL_E_ARGUMENT,
           scrl_trainer_step_on(trainer, &view1, &view2, boxes, NULL, 3, NULL, &report));
+  two[7] = 200; /* a byte, no normalised pixel */
+  ANSWERS(SCRL_E_ARGUMENT,
+          scrl_trainer_step_on(trainer, &view1, &view2, boxes, boxes, 3, NULL, &report));
+  CHECK(strstr(scrl_last_error(), "view2"));
   view2.shape[0] = 1;
   ANSWERS(SCRL_E_SHAPE,
           scrl_trainer_step_on(trainer, &view1, &view2, boxes, boxes, 3, NULL, &report));

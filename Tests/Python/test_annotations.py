@@ -171,20 +171,22 @@ def test_bad_annotations_are_listed_with_reasons(folder, tmp_path):
     assert not (tmp_path / "refused.h5").exists()
 
 
-def test_sizes_are_those_of_the_stored_pixels(tmp_path):
+def test_sizes_tell_whether_stored_or_upright_pixels_are_meant(tmp_path):
     exif = Image.Exif()
     exif[0x112] = 6  # to be shown turned by 90°
     (tmp_path / "in").mkdir()
     Image.new("RGB", (WIDTH, HEIGHT)).save(tmp_path / "in" / "a.jpg", exif=exif)
-    for sides, added in (((WIDTH, HEIGHT), 1), ((HEIGHT, WIDTH), 0)):
+    for sides, turned in (((WIDTH, HEIGHT), 0), ((HEIGHT, WIDTH), 1)):
         notes = tree(images=[
             {"id": 30, "file_name": "a.jpg", "width": sides[0], "height": sides[1]}])
         notes["annotations"] = notes["annotations"][:1]
-        if added:
-            assert pack(tmp_path / "in", tmp_path / "d.h5", notes).added == 1
-        else:
-            with pytest.raises(scrl.DataError, match="48×36 pixels, its annotations say 36×48"):
-                pack(tmp_path / "in", tmp_path / "d.h5", notes)
+        report = pack(tmp_path / "in", tmp_path / "d.h5", notes)
+        assert (report.added, report.turned, report.not_turned) == (1, turned, 1 - turned)
+        with scrl.Dataset(tmp_path / "d.h5") as ds:
+            assert ds.size(0) == sides[::-1]
+    notes["images"][0].update(width=WIDTH + 1, height=HEIGHT)
+    with pytest.raises(scrl.DataError, match="its annotations say 49×36"):
+        pack(tmp_path / "in", tmp_path / "d.h5", notes)
 
 
 def test_files_that_are_no_coco(folder, tmp_path):
@@ -207,7 +209,7 @@ def test_an_error_in_a_callback_comes_out(folder, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(packing, "_rgb", interrupted)
+    monkeypatch.setattr(packing, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pack(folder, tmp_path / "d.h5", tree())
     assert not (tmp_path / "d.h5").exists()

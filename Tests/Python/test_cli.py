@@ -50,6 +50,9 @@ def test_version():
     ["synth", "--out", "x", "--count", "0"], ["pack", "x", "--out", "y", "--split", "train"],
     ["pack", "x", "--out", "y", "--voc", "--cityscapes"], ["export", "coco"],
     ["pack", "x", "--out", "y", "--annotations", "z", "--on-bad", "perhaps"],
+    ["pack", "x", "--out", "y", "--orientation", "perhaps"], ["pack", "x", "--out", "y", "--bits", "7"],
+    ["pack", "x", "--out", "y", "--on-truncated", "z"],
+    ["detect", "predict", "x", "--checkpoint", "y", "--orientation", "z"],
     ["export", "voc", "--data", "x", "--out", "y", "--split", "../z"],
 ])
 def test_usage_errors_are_one_line(arguments):

@@ -184,7 +184,7 @@ def test_an_exception_in_the_walk_arrives(tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(packing, "_rgb", interrupted)
+    monkeypatch.setattr(packing, "read", interrupted)
     with pytest.raises(KeyboardInterrupt):
         scrl.pack(tmp_path / "in", tmp_path / "d.h5", progress=False)
     assert not (tmp_path / "d.h5").exists()

@@ -31,9 +31,34 @@ struct FolderWalkTests {
     }
     #expect(
       found == [
-        "- .hidden", "- Z", "- a.JPG", "b b/10.jpg", "b b/2.jpg", "b b/deep/er/x", "- ä.jpg",
+        "- Z", "- a.JPG", "b b/10.jpg", "b b/2.jpg", "b b/deep/er/x", "- ä.jpg",
       ])
     #expect(try walk(scratch.path + "///") == walk(scratch.path))
+  }
+
+  @Test("Hidden files and folders are left out and listed, but for the root itself")
+  func hidden() throws {
+    let scratch = try Scratch()
+    try makeFolder(scratch(".root/cat/@eaDir"))
+    try makeFolder(scratch(".root/__MACOSX"))
+    for name in [
+      "cat/1.jpg", "cat/._1.jpg", "cat/Thumbs.db", "cat/@eaDir/1.jpg", "__MACOSX/1.jpg", "Icon\r",
+    ] {
+      try scratch.write(".root/" + name, [1])
+    }
+    let root = scratch(".root")
+    let lines = try walk(root).map { item in
+      switch item {
+      case .file(let file): String(file.displayPath.dropFirst(root.count + 1))
+      case .hidden(let path): "hidden " + displayText(path).dropFirst(root.count + 1)
+      case .problem(let problem): "problem " + problem.reason
+      }
+    }
+    #expect(
+      lines == [
+        "hidden Icon\\x0d", "hidden __MACOSX", "hidden cat/._1.jpg", "cat/1.jpg",
+        "hidden cat/@eaDir", "hidden cat/Thumbs.db",
+      ])
   }
 
   @Test("Names that are not UTF-8 are kept byte for byte")
@@ -64,6 +89,7 @@ struct FolderWalkTests {
       case .file(let file): String(file.displayPath.dropFirst(scratch.path.count + 1))
       case .problem(let problem):
         problem.displayPath.dropFirst(scratch.path.count + 1) + ": " + problem.reason
+      case .hidden(let path): "hidden " + displayText(path)
       }
     }
     #expect(lines.count == 8, "\(lines)")

@@ -7,6 +7,7 @@ loaded at the first call, so that `import scrl` and `scrl --help` do without it.
 import ctypes
 import operator
 import os
+import warnings
 from ctypes import (
     CFUNCTYPE, POINTER, Structure, byref, c_char, c_char_p, c_double, c_float, c_int32, c_int64,
     c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, sizeof,
@@ -90,6 +91,13 @@ class scrl_annotation(_Sized):
     ]
 
 
+class scrl_picture_report(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("turned", c_size_t), ("not_turned", c_size_t),
+        ("truncated", c_size_t), ("encoded", c_size_t), ("hidden", c_size_t),
+    ]
+
+
 class scrl_view_pair(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("view1", floats), ("view2", floats), ("boxes1", floats),
@@ -152,6 +160,7 @@ class scrl_detection(_Sized):
 
 # Callbacks. None of ours may raise: ctypes would print the exception and answer 0.
 scrl_log_fn = CFUNCTYPE(None, c_char_p, c_void_p)
+scrl_note_fn = CFUNCTYPE(None, c_char_p, c_char_p, c_void_p)
 scrl_skip_fn = CFUNCTYPE(c_int32, c_char_p, c_char_p, c_int32, c_void_p)
 scrl_walk_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_size_t, c_void_p)
 scrl_step_fn = CFUNCTYPE(c_int32, POINTER(scrl_step_report), c_void_p)
@@ -160,6 +169,13 @@ scrl_linear_fn = CFUNCTYPE(
 scrl_evaluate_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_void_p)
 scrl_measure_fn = CFUNCTYPE(c_int32, c_size_t, c_size_t, c_void_p)
 scrl_detector_fn = CFUNCTYPE(c_int32, POINTER(scrl_detector_report), c_void_p)
+
+
+class scrl_picture_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("orientation", c_int32), ("keep_truncated", c_int32),
+        ("note", scrl_note_fn), ("user", c_void_p),
+    ]
 
 
 class scrl_folder_options(_Sized):
@@ -359,11 +375,16 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_config_free": (None, [config_p]),
     # writer
     "scrl_writer_new": (status, [c_char_p, POINTER(writer_p)]),
+    "scrl_writer_set_pictures": (status, [writer_p, POINTER(scrl_picture_options)]),
+    "scrl_writer_report_pictures": (status, [writer_p, POINTER(scrl_picture_report)]),
     "scrl_writer_add_class": (status, [writer_p, c_char_p, ints]),
     "scrl_writer_add_jpeg": (status, [writer_p, c_void_p, c_size_t, annotation_p]),
     "scrl_writer_add_file": (status, [writer_p, c_char_p, annotation_p]),
     "scrl_writer_add_rgb": (
         status, [writer_p, bytes_, c_size_t, c_size_t, c_size_t, c_int32, annotation_p]),
+    "scrl_writer_add_oriented": (
+        status, [writer_p, bytes_, c_size_t, c_size_t, c_size_t, c_int32, c_int32, annotation_p]),
+    "scrl_name_is_hidden": (c_int32, [c_char_p]),
     "scrl_writer_add_folder": (
         status, [writer_p, c_char_p, POINTER(scrl_folder_options), size_p, size_p]),
     "scrl_writer_add_coco": (
@@ -624,6 +645,31 @@ def borrow(values: Any, rank: int, what: str) -> Tuple[scrl_tensor, np.ndarray]:
     tensor.shape[:rank] = array.shape
     if not array.flags.c_contiguous:
         tensor.strides[:rank] = [step // size for step in array.strides]
+    return tensor, array
+
+
+def is_hidden(name: Union[str, bytes]) -> bool:
+    """Whether walks of folders leave out a file or folder of this name."""
+    return bool(lib.scrl_name_is_hidden(os.fsencode(name)))
+
+
+def borrow_pictures(values: Any, what: str) -> Tuple[scrl_tensor, np.ndarray]:
+    """borrow() of pictures (N,3,H,W); integers are no normalised pixels. Values that are bytes divided
+    by 255, or seem so, are warned of; the library refuses those that cannot be normalised."""
+    if hasattr(values, "detach"):
+        values = values.detach()
+    try:
+        kind = np.asarray(values).dtype
+    except (TypeError, ValueError):
+        kind = np.dtype(object)  # borrow() says what is wrong with it
+    if kind.kind in "uib":
+        raise ArgumentError(
+            f"{what}: pixels are {kind}, expected floats normalised by ImageNet's mean and deviation: "
+            "scrl.prepare(picture, size) makes them of (H, W, 3) bytes")
+    tensor, array = borrow(values, 4, what)
+    if array.size and array.min() >= 0 and array.max() <= 1 and array.min() < array.max():
+        warnings.warn(f"{what}: all pixels lie in 0 … 1; if they were only divided by 255, normalise "
+                      "them by ImageNet's mean and deviation, as scrl.prepare() does", stacklevel=3)
     return tensor, array
 
 

@@ -3,6 +3,7 @@
 import os
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
+from ._ffi import is_hidden
 from .errors import FormatError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
@@ -20,9 +21,9 @@ def files_below(root: str, *endings: str) -> Iterator[str]:
     """Paths relative to root, with "/", of the files of these endings in any letter case, in the order
     of their names; hidden folders and files are passed over."""
     for folder, inside, names in os.walk(root):
-        inside[:] = sorted(name for name in inside if not name.startswith((".", "__MACOSX", "@eaDir")))
+        inside[:] = sorted(name for name in inside if not is_hidden(name))
         for name in sorted(names):
-            if name.lower().endswith(endings) and not name.startswith("."):
+            if name.lower().endswith(endings) and not is_hidden(name):
                 yield os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
 
 
@@ -89,7 +90,7 @@ class Pictures:
                 names = []
             rank = {ending: place for place, ending in enumerate(ENDINGS)}
             names = [name for name in names if os.path.splitext(name)[1].lower() in rank
-                     and not name.startswith(".")]
+                     and not is_hidden(name)]
             # The ending that comes first in ENDINGS wins, the exact letter case before any.
             names.sort(key=lambda name: -rank[os.path.splitext(name)[1].lower()])
             for name in names:

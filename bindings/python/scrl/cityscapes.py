@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from . import label_maps
-from ._ffi import PathLike
+from ._ffi import PathLike, is_hidden
 from .annotation_files import Pictures, Unusable, read_text, refuse
 from .dataset import Dataset
 from .errors import FormatError, StorageError
@@ -192,8 +192,9 @@ def from_cityscapes(root: PathLike, split: str = "train", unusable: Unusable = N
     annotations: List[Dict[str, Any]] = []
     issues: List[Dict[str, Any]] = []
     files = sorted((city, name) for city in os.listdir(top)
-                   if os.path.isdir(os.path.join(top, city)) and not city.startswith(".")
-                   for name in os.listdir(os.path.join(top, city)) if name.endswith(ENDING))
+                   if os.path.isdir(os.path.join(top, city)) and not is_hidden(city)
+                   for name in os.listdir(os.path.join(top, city))
+                   if name.endswith(ENDING) and not is_hidden(name))
     pictures = Pictures(base)
     for number, (city, name) in enumerate(files, 1):
         stem = name[:-len(ENDING)]

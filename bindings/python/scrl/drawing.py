@@ -1,32 +1,28 @@
 """Pictures for a detector, and detections drawn on them, with Pillow."""
 
 import os
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import numpy as np
 
 from .detector import Detections
-from .errors import DataError
 from .pictures import COLOURS
+from .reading import Picture, Rules, read
 
 MASK_SHARE = 0.45  # of the colour in a mask's pixels
 
 
+def read_picture(path: "os.PathLike[str] | str", rules: Rules = Rules()) -> Tuple[np.ndarray, Picture]:
+    """(H,W,3) uint8 of a picture file, as pack() would store it, and what is known of the file. Raises
+    DataError, OSError."""
+    os.stat(path)  # OSError for what is not there
+    picture = read(os.fsencode(path), "not a picture that Pillow knows", rules, takes_jpeg=True)
+    return picture.upright(rules), picture
+
+
 def read_rgb(path: "os.PathLike[str] | str") -> np.ndarray:
     """(H,W,3) uint8 of a picture file, as pack() would store it. Raises DataError, OSError."""
-    from PIL import Image
-
-    from .packing import _rgb
-
-    with open(path, "rb") as file:
-        is_jpeg = file.read(2) == b"\xff\xd8"
-    if not is_jpeg:
-        return _rgb(os.fsencode(path), "not a picture that Pillow knows")
-    try:
-        with Image.open(path) as image:
-            return np.ascontiguousarray(image.convert("RGB"))
-    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
-        raise DataError(f"cannot be decoded: {' '.join(str(error).split())}") from None
+    return read_picture(path)[0]
 
 
 def draw(pixels: np.ndarray, found: Detections, names: List[str]) -> Any:

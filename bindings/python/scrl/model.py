@@ -15,8 +15,9 @@ from .errors import ArgumentError, FormatError, ShapeError
 class Model(_ffi.Handle):
     """A backbone: Model(cfg) with fresh weights from the config's seed, or Model.load(path).
 
-    Images are (N,3,H,W) float32, normalised by ImageNet's mean and deviation (see scrl.prepare);
-    other number types and strides are accepted.
+    Images are (N,3,H,W) float32, normalised by ImageNet's mean and deviation (see scrl.prepare); other
+    floating point types and strides are accepted. Integers and values beyond ±30 cannot be such pixels
+    and raise ArgumentError; a picture that lies in 0 … 1 as a whole is warned of.
     """
 
     def __init__(self, config: Any = None) -> None:
@@ -73,7 +74,7 @@ class Model(_ffi.Handle):
         Raises ArgumentError for pixels that are not finite, DivergedError for such weights; embed()
         and embed_regions() too.
         """
-        tensor, array = _ffi.borrow(x, 4, "features")
+        tensor, array = _ffi.borrow_pictures(x, "features")
         shape = (c_int64 * 4)()
         name = _ffi.text_bytes(stage, "stage")
         _ffi.check(lib.scrl_model_feature_shape(
@@ -98,7 +99,7 @@ class Model(_ffi.Handle):
 
         That stage is the config's roi.stage.
         """
-        tensor, array = _ffi.borrow(x, 4, "embed")
+        tensor, array = _ffi.borrow_pictures(x, "embed")
         result = np.empty((array.shape[0], self.embedding_size), np.float32)
         _ffi.check(lib.scrl_model_embed(
             self._handle, byref(tensor), _ffi.float_pointer(result), result.size))
@@ -111,7 +112,7 @@ class Model(_ffi.Handle):
 
         boxes (K,5): image index in 0 … N−1, x0, y0, x1, y1 in pixels of x.
         """
-        tensor, _array = _ffi.borrow(x, 4, "embed_regions")
+        tensor, _array = _ffi.borrow_pictures(x, "embed_regions")
         boxes = _ffi.boxes_array(boxes, 5, "embed_regions")
         result = np.empty((len(boxes), self.region_size), np.float32)
         if len(boxes):

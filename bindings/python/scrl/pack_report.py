@@ -1,7 +1,7 @@
 """What pack() tells: images and objects used, changed and dropped, and the reasons, counted by kind."""
 
 from collections import Counter
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 Skipped = Tuple[str, str]
 Counts = Sequence[Tuple[str, int]]
@@ -32,6 +32,13 @@ class AnnotationIssue(NamedTuple):
         return f"{self.action} {self.entry}{number}{f' of {self.file}' if self.file else ''}: {self.reason}"
 
 
+class PictureNote(NamedTuple):
+    """What was done to a picture or guessed of it, or a hidden file or folder that was left out."""
+
+    file: str
+    note: str
+
+
 class PackReport(NamedTuple):
     """What pack() did. A source lists added + len(skipped) images, objects + objects_dropped objects."""
 
@@ -44,6 +51,14 @@ class PackReport(NamedTuple):
     dropped: Counts = ()          # (reason without figures, objects), the most frequent first
     skipped_kinds: Counts = ()    # the same of images, where known
     has_objects: bool = False     # whether annotations were given
+    notes: Sequence[PictureNote] = ()  # what else was changed, guessed or left out, file by file
+    turned: int = 0               # pictures whose EXIF orientation was applied
+    not_turned: int = 0           # those whose orientation was ignored
+    truncated: int = 0            # kept although their file ends early
+    encoded: int = 0              # JPEG files among those, encoded anew (quality 95, 4:4:4)
+    several: int = 0              # of files of several frames or pages: the first was taken
+    hidden: int = 0               # hidden files and folders left out
+    depths: Mapping[int, int] = {}  # pictures of more than 8 bits a sample, by the bits they hold
 
     @property
     def lost(self) -> float:
@@ -69,7 +84,25 @@ class PackReport(NamedTuple):
             listed = self.objects + self.objects_dropped
             text += (f", {self.objects} of {listed} objects used, {self.objects_changed} changed, "
                      f"{self.objects_dropped} dropped{_counted(self.dropped)}")
-        return text
+        return "; ".join([text, *self.told()])
+
+    def told(self) -> List[str]:
+        """Parts of a summary about the pictures: what is not as it seems, counted."""
+        dark = sorted(each for each in self.depths if each < 16)
+        parts = [
+            (self.turned, "turned by their EXIF orientation"),
+            (self.not_turned, "with an EXIF orientation not applied"),
+            (self.truncated, "cut short and kept"),
+            (self.encoded, "of them JPEG encoded anew"),
+            (self.several, "of several frames or pages, the first taken"),
+            *((self.depths[each], f"of 16 bits hold only {each}, scaled by {(1 << each) - 1}")
+              for each in dark),
+            (self.hidden, "hidden left out"),
+        ]
+        lines = [f"{count} {text}" for count, text in parts if count]
+        if dark and len(self.depths) > 1:
+            lines.append("scaled differently: bits=… makes their brightness one")
+        return lines
 
     def with_skipped(self, more: Sequence[Skipped]) -> "PackReport":
         """The same with images that could not even be listed in front."""

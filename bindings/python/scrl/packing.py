@@ -1,24 +1,26 @@
 """pack() makes one HDF5 file of a folder of images, with the boxes and masks of an annotation file.
 
 JPEG streams go in as they are. What the library cannot use by itself is opened with Pillow (PNG,
-BMP, TIFF, WebP, …) and stored as JPEG quality 95: first frame, alpha composited on white, 16 bits
-scaled to 8. EXIF orientation is not applied, neither for JPEG nor for the rest: pixels are as stored.
+BMP, TIFF, WebP, …) and stored as JPEG quality 95: first frame, alpha composited on white, more than
+8 bits scaled to 8 (reading.py). Pictures that their file says are to be shown turned are turned.
 """
 
 import json
 import os
 import stat
 import warnings
+from collections import Counter
 from ctypes import byref, c_int32
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
-
-import numpy as np
 
 from . import _ffi, progress as bars
 from ._ffi import PathLike, lib
 from .coco_metrics import plain_json
 from .errors import ArgumentError, DataError, StorageError
-from .pack_report import ACTIONS, ENTRIES, AnnotationIssue, LossWarning, PackReport, Skipped, Told
+from .pack_report import (
+    ACTIONS, ENTRIES, AnnotationIssue, LossWarning, PackReport, PictureNote, Skipped, Told,
+)
+from .reading import Rules, one_line as _one_line, read
 
 Annotations = Union[PathLike, Dict[str, Any]]
 
@@ -26,68 +28,55 @@ Annotations = Union[PathLike, Dict[str, Any]]
 class _Writer(_ffi.Handle):
     """scrl_writer; the file appears at finish()."""
 
-    def __init__(self, path: PathLike) -> None:
+    def __init__(self, path: PathLike, rules: Rules = Rules()) -> None:
+        self.rules = rules
+        self.path = b""  # of the picture in work
+        self.notes: List[PictureNote] = []
+        self.depths: "Counter[int]" = Counter()
+        self.truncated = self.several = 0  # of Pillow's; the library counts its own
+
+        def on_note(path: bytes, note: bytes, _user: Any) -> None:
+            self.notes.append(PictureNote(
+                os.fsdecode(path or self.path), (note or b"").decode("utf-8", "replace")))
+
+        self._options = _ffi.scrl_picture_options(
+            orientation=("apply", "ignore", "refuse").index(rules.orientation),
+            keep_truncated=int(rules.on_truncated == "keep"), note=_ffi.scrl_note_fn(on_note))
         pointer = _ffi.writer_p()
         _ffi.check(lib.scrl_writer_new(_ffi.path_bytes(path), byref(pointer)))
         self._own(pointer, lib.scrl_writer_free)
-
-    def add_class(self, name: str) -> int:
-        number = c_int32()
-        _ffi.check(lib.scrl_writer_add_class(
-            self._handle, _ffi.text_bytes(name, "class"), byref(number)))
-        return number.value
+        _ffi.check(lib.scrl_writer_set_pictures(self._handle, byref(self._options)))
 
     def add_file(self, path: PathLike, note: Optional[Any] = None) -> None:
         _ffi.check(lib.scrl_writer_add_file(
             self._handle, _ffi.path_bytes(path), None if note is None else byref(note)))
 
-    def add_rgb(self, pixels: np.ndarray, note: Optional[Any] = None) -> None:
-        height, width, _ = pixels.shape
-        _ffi.check(lib.scrl_writer_add_rgb(
-            self._handle, pixels.ctypes.data_as(_ffi.bytes_), height, width, 0, 0,
-            None if note is None else byref(note)))
+    def add_picture(self, path: bytes, reason: str, note: Optional[Any] = None) -> None:
+        """Adds what Pillow makes of a file that the library has refused for that reason."""
+        self.path = path
+        picture = read(path, reason, self.rules)
+        height, width, _ = picture.pixels.shape
+        _ffi.check(lib.scrl_writer_add_oriented(
+            self._handle, picture.pixels.ctypes.data_as(_ffi.bytes_), height, width, 0, 0,
+            picture.orientation, None if note is None else byref(note)))
+        self.notes += [PictureNote(os.fsdecode(path), each) for each in picture.notes]
+        self.truncated += picture.truncated
+        self.several += picture.several
+        if picture.bits is not None:
+            self.depths[picture.bits] += 1
+
+    def told(self) -> Dict[str, Any]:
+        """The fields of a PackReport that concern pictures."""
+        raw = _ffi.scrl_picture_report()
+        _ffi.check(lib.scrl_writer_report_pictures(self._handle, byref(raw)))
+        return {
+            "notes": self.notes, "turned": raw.turned, "not_turned": raw.not_turned,
+            "truncated": raw.truncated + self.truncated, "encoded": raw.encoded, "several": self.several,
+            "hidden": raw.hidden, "depths": dict(sorted(self.depths.items())),
+        }
 
     def finish(self) -> None:
         _ffi.check(lib.scrl_writer_finish(self._handle))
-
-
-def _rgb(path: bytes, reason: str) -> np.ndarray:
-    """(H,W,3) uint8 of a picture that is no JPEG; DataError says why it cannot be had."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise DataError(reason)
-        with open(path, "rb") as file:
-            if file.read(2) == b"\xff\xd8":
-                raise DataError(reason)  # a JPEG that the library has refused
-            file.seek(0)
-            with Image.open(file) as image:
-                if image.mode == "F":
-                    raise DataError("pixels are floating point, their range is unknown")
-                if image.mode.startswith("I"):
-                    values = np.asarray(image)
-                    if image.mode.startswith("I;16") or values.max(initial=0) > 255:
-                        values = np.clip(values, 0, 65535) // 257
-                    gray = np.clip(values, 0, 255).astype(np.uint8)
-                    return np.ascontiguousarray(np.repeat(gray[:, :, None], 3, axis=2))
-                if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-                    front = image.convert("RGBA")
-                    back = Image.new("RGBA", front.size, (255, 255, 255, 255))
-                    image = Image.alpha_composite(back, front)
-                return np.ascontiguousarray(image.convert("RGB"))
-    except DataError:
-        raise
-    except UnidentifiedImageError:
-        raise DataError(reason) from None
-    except MemoryError:
-        raise DataError("too large to decode") from None
-    except Exception as error:  # Pillow's decoders raise almost anything on damaged files
-        raise DataError(f"cannot be decoded: {_one_line(error)}") from None
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _add_any(writer: _Writer, path: bytes, skipped: List[Skipped]) -> None:
@@ -98,7 +87,7 @@ def _add_any(writer: _Writer, path: bytes, skipped: List[Skipped]) -> None:
         try:
             writer.add_file(path)
         except (DataError, StorageError) as error:
-            writer.add_rgb(_rgb(path, _one_line(error)))
+            writer.add_picture(path, _one_line(error))
     except (DataError, OSError) as error:
         if isinstance(error, StorageError) and os.access(path, os.R_OK):
             raise  # the file is fine: it is the disk that refuses
@@ -114,8 +103,7 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
         try:
             text = (reason or b"").decode("utf-8", "replace")
             try:
-                pixels = _rgb(path, text)
-                writer.add_rgb(pixels, _ffi.scrl_annotation(label=label))
+                writer.add_picture(path, text, _ffi.scrl_annotation(label=label))
                 return 1
             except DataError as error:
                 skipped.append((os.fsdecode(path), _one_line(error)))
@@ -167,7 +155,7 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
     def on_unreadable(path: bytes, reason: bytes, _label: int, _user: Any) -> int:
         try:
             try:
-                writer.add_rgb(_rgb(path, (reason or b"").decode("utf-8", "replace")))
+                writer.add_picture(path, (reason or b"").decode("utf-8", "replace"))
                 return 1
             except DataError as error:
                 reasons["last"] = _one_line(error)
@@ -221,10 +209,12 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
 def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
          labels: Optional[str] = None, progress: bool = True,
          annotations: Optional[Annotations] = None, on_bad: str = "skip",
-         allow_loss: bool = False) -> PackReport:
+         allow_loss: bool = False, orientation: str = "apply", on_truncated: str = "skip",
+         bits: Optional[int] = None) -> PackReport:
     """Packs images into one dataset file; bad files are reported, never fatal.
 
-    source       a folder (walked in the byte order of its paths) or a list of files.
+    source       a folder (walked in the byte order of its paths, hidden files and folders left out) or
+                 a list of files.
     out          the HDF5 file; an older one is replaced when all is written.
     labels       "folders": the first folder below the root names an image's class; None: no labels.
     progress     rate and time left on stderr: a bar on a terminal, elsewhere a line every ten seconds.
@@ -238,6 +228,13 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
                  scrl_writer_add_coco() in scrl.h.
     allow_loss   False: where more than a tenth of the images or objects is lost, LossWarning says so
                  (the file is written all the same); True: it does not. report.summary is that line.
+    orientation  pictures with an EXIF orientation: "apply" turns them as they are shown (where a COCO
+                 file tells sizes of the stored pixels, it leaves them); "ignore" takes the pixels as
+                 stored; "refuse" skips them.
+    on_truncated files that end early: "skip", or "keep" what is there (a lost end marker costs
+                 nothing, rows that are missing are gray or black).
+    bits         bits that samples of 16-bit files really hold, 8 … 16; None: by each file's own
+                 largest value and tags, which the report tells.
 
     Raises StorageError (folder, disk), ArgumentError, FormatError (annotations that are no COCO),
     DataError when no image could be used, and for on_bad="refuse".
@@ -248,12 +245,13 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
         raise ArgumentError("pack: labels='folders' and annotations exclude each other")
     if on_bad not in ("skip", "refuse"):
         raise ArgumentError(f"pack: on_bad is {on_bad!r}, expected 'skip' or 'refuse'")
+    rules = Rules(orientation, on_truncated, bits).checked("pack")
     told = Told()
     skipped = told.skipped
     is_list = not isinstance(source, (str, bytes, os.PathLike))
     if is_list and (labels or annotations is not None):
         raise ArgumentError("pack: labels and annotations need a folder as source")
-    with _Writer(out) as writer, bars.counter("packing", "images", progress) as bar:
+    with _Writer(out, rules) as writer, bars.counter("packing", "images", progress) as bar:
         if is_list:
             files = [_ffi.path_bytes(each) for each in source]
             for seen, each in enumerate(files, 1):
@@ -269,7 +267,7 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
             raise DataError(
                 f"pack: no image to pack ({len(skipped)} files could not be used{why})")
         writer.finish()
-    report = told.report(added, annotations is not None)
+        report = told.report(added, annotations is not None)._replace(**writer.told())
     if report.is_lossy and not allow_loss:
         warnings.warn(
             f"pack: {report.summary} · more than a tenth is lost: see the report's skipped and issues, "

@@ -135,8 +135,8 @@ class Trainer(_ffi.Handle):
         labels          (N) classes in 0 … train.classes−1, −1: none. Only method=supervised and
                         probe.online read them.
         """
-        first, keep1 = _ffi.borrow(view1, 4, "step_on: view1")
-        second, _keep2 = _ffi.borrow(view2, 4, "step_on: view2")
+        first, keep1 = _ffi.borrow_pictures(view1, "step_on: view1")
+        second, _keep2 = _ffi.borrow_pictures(view2, "step_on: view2")
         none = np.empty((0, 5), np.float32)
         boxes1 = _ffi.boxes_array(none if boxes1 is None else boxes1, 5, "step_on: boxes1")
         boxes2 = _ffi.boxes_array(none if boxes2 is None else boxes2, 5, "step_on: boxes2")

@@ -16,6 +16,7 @@ from ._ffi import PathLike
 from .annotation_files import ENDINGS, Unusable, files_below, is_utf8, read_text, refuse, stem_of
 from .errors import FormatError, StorageError
 from .pack_report import issue_of, note_of
+from .reading import upright_size
 from .small_yaml import read_yaml
 
 LONGEST = 16 << 20  # bytes of a text file
@@ -61,12 +62,8 @@ def _line(text: str, has_points: bool) -> _Line:
 def _size(path: str) -> Tuple[int, int]:
     """Width and height of a picture as it is shown, turned as its EXIF orientation says: the tools that
     make such labels show it so. Raises FormatError, OSError."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as image:
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            return (image.height, image.width) if turned else (image.width, image.height)
+        return upright_size(os.fsencode(path))
     except OSError:
         raise
     except Exception as error:  # Pillow's decoders raise almost anything on damaged files

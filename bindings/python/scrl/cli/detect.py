@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import typer
 
 from .fitting import fit
+from .make import picture_rules
 from .output import Failure, collect_notes, emit, say, table, whole_file
 from .train import settings
 
@@ -101,11 +102,16 @@ def _fit(detector: Any, out: str, json_lines: bool) -> None:
 Listed = Tuple[int, str, Any]  # image id, name, pixels
 
 
-def _pictures(images: List[str], data: Optional[str]) -> Tuple[int, Iterator[Listed]]:
-    """How many pictures, and their ids, names and pixels (an exception for what cannot be read)."""
+def _pictures(images: List[str], data: Optional[str], rules: Any,
+              notes: List[Tuple[str, str]]) -> Tuple[int, Iterator[Listed]]:
+    """How many pictures, and their ids, names and pixels (an exception for what cannot be read).
+
+    notes  receives (path, note) of hidden names and of pictures that are not as they seem.
+    """
     from .. import Dataset
-    from ..drawing import read_rgb
+    from ..drawing import read_picture
     from ..errors import Error
+    from ..reading import files_below
 
     if data is not None:
         dataset = Dataset(data)
@@ -126,14 +132,21 @@ def _pictures(images: List[str], data: Optional[str]) -> Tuple[int, Iterator[Lis
     files: List[str] = []
     for each in images:
         if os.path.isdir(each):
-            files += sorted(str(path) for path in Path(each).rglob("*") if path.is_file())
+            found, hidden = files_below(each)
+            files += found
+            notes += [(path, "left out: a hidden file or folder") for path in hidden]
         else:
             files.append(each)
 
     def of_files() -> Iterator[Listed]:
         for index, path in enumerate(files):
             try:
-                yield index + 1, path, read_rgb(path)
+                pixels, picture = read_picture(path, rules)
+                turned = picture.orientation > 1 and pixels is not picture.pixels
+                notes.extend((path, note) for note in (
+                    [f"turned by its EXIF orientation {picture.orientation}"] if turned else [])
+                    + picture.notes)
+                yield index + 1, path, pixels
             except (Error, OSError) as error:
                 yield index + 1, path, error
 
@@ -152,8 +165,15 @@ def predict(
         None, "--pictures", help="Folder for pictures with boxes and masks drawn on them."),
     threshold: float = typer.Option(
         0.5, "--threshold", help="Lowest score that is drawn and counted.", min=0, max=1),
+    orientation: str = typer.Option(
+        "apply", "--orientation", help="Files with an EXIF orientation: apply, ignore or refuse."),
+    on_truncated: str = typer.Option(
+        "skip", "--on-truncated", help="Files that end early: skip, or keep what is there."),
+    bits: Optional[int] = typer.Option(
+        None, "--bits", help="Bits that 16-bit files really hold, 8 to 16; without it by each file."),
     json_lines: bool = typer.Option(
-        False, "--json", help="One JSON object a picture; event left_out: it could not be read."),
+        False, "--json", help="One JSON object a picture; event left_out: it could not be read; "
+        "event picture_note: it is not as it seems."),
 ) -> None:
     """Finds things in pictures: class, score, box and mask of each.
 
@@ -167,6 +187,7 @@ def predict(
     """
     from .. import Detector, progress as bars
 
+    rules = picture_rules("detect predict", orientation, on_truncated, bits)
     if bool(images) == (data is not None):
         raise Failure("expected pictures, or --data with a dataset, and not both", 2)
     collect_notes()
@@ -174,7 +195,8 @@ def predict(
         os.makedirs(pictures, exist_ok=True)
     start = time.perf_counter()
     with Detector.load(checkpoint) as detector:
-        total, listed = _pictures(images or [], data)
+        notes: List[Tuple[str, str]] = []
+        total, listed = _pictures(images or [], data, rules, notes)
         finder = _Finder(detector, data is None, threshold, pictures, json_lines)
         with bars.counter("detecting", "images", not json_lines) as show:
             for number, each in enumerate(listed, 1):
@@ -187,7 +209,10 @@ def predict(
     if out is not None:
         with whole_file(out, *(images or []), *([data] if data else [])) as part:
             Path(part).write_text(json.dumps(finder.results), "utf-8")
-    if not json_lines:
+    if json_lines:
+        for path, note in notes:
+            emit(event="picture_note", file_name=path, note=note)
+    else:
         rate = finder.seen / max(time.perf_counter() - start, 1e-9)
         say(f"{finder.seen} pictures, {len(finder.results)} detections, {finder.kept} of score "
             f"{threshold:g} and more, {rate:.1f} images/s" + (f"; {out}" if out else "")
@@ -196,6 +221,10 @@ def predict(
             say(f"left out: {name}: {why}")
         if len(left_out) > 20:
             say(f"left out: and {len(left_out) - 20} more (all of them with --json)")
+        for path, note in notes[:20]:
+            say(f"note: {path}: {note}")
+        if len(notes) > 20:
+            say(f"note: and {len(notes) - 20} more (all of them with --json)")
 
 
 class _Finder:

@@ -76,6 +76,17 @@ def _form(voc: bool, cityscapes: bool, yolo: bool, labels: Optional[str], annota
     return forms[0] if forms else None
 
 
+def picture_rules(command: str, orientation: str, on_truncated: str, bits: Optional[int]) -> Any:
+    """The Rules of these options; a value that is none of theirs is a usage error."""
+    from ..errors import ArgumentError
+    from ..reading import Rules
+
+    try:
+        return Rules(orientation, on_truncated, bits).checked(command)
+    except ArgumentError as error:
+        raise Failure(str(error), 2) from None
+
+
 def pack(
     folder: str = typer.Argument(..., help="Folder of pictures, walked with its subfolders."),
     out: str = typer.Option(..., "--out", help="Dataset file to write (HDF5)."),
@@ -98,12 +109,20 @@ def pack(
     on_bad: str = typer.Option(
         "skip", "--on-bad", help="Annotations that cannot be used as they are: skip (or clip, or ignore "
         "a part; all is listed), or refuse."),
+    orientation: str = typer.Option(
+        "apply", "--orientation", help="Pictures with an EXIF orientation: apply it (turn them as they "
+        "are shown), ignore it, or refuse (skip) them."),
+    on_truncated: str = typer.Option(
+        "skip", "--on-truncated", help="Files that end early: skip, or keep what is there."),
+    bits: Optional[int] = typer.Option(
+        None, "--bits", help="Bits that 16-bit files really hold, 8 to 16; without it by each file."),
     allow_loss: bool = typer.Option(
         False, "--allow-loss", help="Exit with 0 also where more than a tenth of the images or objects "
         "is lost. Without it the exit code is then 1; the file is written either way."),
     json_lines: bool = typer.Option(False, "--json", help="Machine-readable output."),
 ) -> None:
-    """Packs a folder of pictures into one dataset file. Bad files are listed, never fatal.
+    """Packs a folder of pictures into one dataset file. Bad files are listed, never fatal; hidden files
+    and folders are left out.
 
     The last line says what was used, changed and dropped, with reasons. What annotations can be
     without (areas, marks, masks, sizes) is ignored where it is of no use, and never costs an object.
@@ -125,12 +144,13 @@ def pack(
     form = _form(voc, cityscapes, yolo, labels, annotations, split, classes)
     if on_bad not in ("skip", "refuse"):
         raise Failure(f"--on-bad is {on_bad!r}, expected skip or refuse", 2)
+    rules = picture_rules("pack", orientation, on_truncated, bits)
     collect_notes()
     start = time.perf_counter()
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     notes, unusable = _annotations(folder, annotations, form, split, names, on_bad)
     report = pack_files(folder, out, labels, progress=not json_lines, annotations=notes,
-                        on_bad=on_bad, allow_loss=True).with_skipped(unusable)
+                        on_bad=on_bad, allow_loss=True, **rules._asdict()).with_skipped(unusable)
     _tell(report, out, time.perf_counter() - start, json_lines)
     if report.is_lossy and not allow_loss:
         raise Failure(f"{out} is written, but more than a tenth is lost: {report.summary} · "
@@ -145,11 +165,15 @@ def _tell(report: Any, out: str, seconds: float, json_lines: bool) -> None:
             emit(event="skipped", path=path, reason=reason)
         for issue in report.issues:
             emit(event="note" if issue.action == "noted" else "issue", **issue._asdict())
+        for note in report.notes:
+            emit(event="picture_note", **note._asdict())
         emit(event="packed", added=report.added, skipped=len(report.skipped), issues=len(real),
              objects=report.objects, objects_changed=report.objects_changed,
              objects_dropped=report.objects_dropped, dropped=dict(report.dropped),
              skipped_kinds=dict(report.skipped_kinds), lost=report.lost, summary=report.summary,
-             out=out, bytes=os.path.getsize(out), seconds=seconds)
+             turned=report.turned, not_turned=report.not_turned, truncated=report.truncated,
+             encoded=report.encoded, several=report.several, hidden=report.hidden,
+             depths=dict(report.depths), out=out, bytes=os.path.getsize(out), seconds=seconds)
         return
     lines = [f"skipped {path}: {reason}" for path, reason in report.skipped]
     lines += [str(issue) for issue in real]
@@ -158,6 +182,7 @@ def _tell(report: Any, out: str, seconds: float, json_lines: bool) -> None:
     if len(lines) > 50:
         say(f"{len(lines) - 50} more (all of them with --json)")
     notes = [issue.reason for issue in report.issues if issue.action == "noted"]
+    notes += [f"{each.file}: {each.note}" for each in report.notes]
     for note in notes[:20]:
         say(f"note: {note}")
     if len(notes) > 20:
