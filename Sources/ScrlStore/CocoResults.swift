@@ -1,6 +1,7 @@
 // A COCO results list as plain values: [{"image_id", "category_id", "bbox" or "segmentation",
-// "score"}, …]. Text that is no JSON list is an error; an entry that is not well formed is left out
-// and listed. Not here: whether images and classes are known, what is drawn of the masks.
+// "score"}, …]. Or an object with that list as "annotations" and the "categories" that its ids are
+// of, as tools write that keep predictions like annotations. Other text is an error; an entry that
+// is not well formed is left out and listed. Not here: whether images and classes are known, what is drawn of the masks.
 
 import ScrlBase
 
@@ -22,18 +23,43 @@ package struct CocoResults: Sendable {
   package private(set) var entries: [Entry] = []
   package private(set) var problems: [Problem] = []
   package private(set) var count = 0
+  /// What the category ids mean; nil: the text does not tell, they are the ground truth's.
+  package private(set) var categories: [CocoAnnotations.Category]?
 
   /// - Parameter source: what errors call the text, such as its path.
   package init(json: [UInt8], source: String) throws(ScrlError) {
     var reader = JSONReader(json, source: source, takesNonFinite: true)
-    guard try reader.kind() == .array else {
-      throw reader.failure("got \(try reader.kind().phrase), expected a list of COCO results")
+    switch try reader.kind() {
+    case .array: try readEntries(&reader)
+    case .object:
+      var seen: Set<String> = []
+      try reader.object { (reader, name) throws(ScrlError) in
+        guard ["annotations", "categories"].contains(name) else { return }
+        guard seen.insert(name).inserted else {
+          throw reader.failure("a second list \"\(name)\"")
+        }
+        if name == "annotations" {
+          try readEntries(&reader)
+        } else {
+          categories = try readCategories(&reader)
+        }
+      }
+      guard seen.contains("annotations") else {
+        throw reader.failure(
+          "got an object without \"annotations\", expected a list of COCO results, or an object "
+            + "with annotations and categories")
+      }
+    case let kind:
+      throw reader.failure("got \(kind.phrase), expected a list of COCO results")
     }
+    try reader.finish()
+  }
+
+  private mutating func readEntries(_ reader: inout JSONReader) throws(ScrlError) {
     try reader.array { (reader) throws(ScrlError) in
       try readEntry(&reader)
       count += 1
     }
-    try reader.finish()
   }
 
   private mutating func readEntry(_ reader: inout JSONReader) throws(ScrlError) {
@@ -73,4 +99,51 @@ package struct CocoResults: Sendable {
         place: count, imageID: image, categoryID: category, box: box, score: score,
         segmentation: segmentation ?? .none))
   }
+}
+
+/// The categories that detections are of: a list of {"id", "name"}, or an object with it as
+/// "categories", such as a COCO annotation file. A category may lack a name.
+/// - Parameter source: what errors call the text, such as its path.
+package func cocoCategories(
+  json: [UInt8], source: String
+) throws(ScrlError) -> [CocoAnnotations.Category] {
+  var reader = JSONReader(json, source: source, takesNonFinite: true)
+  var found: [CocoAnnotations.Category]?
+  if try reader.kind() == .object {
+    try reader.object { (reader, name) throws(ScrlError) in
+      guard name == "categories" else { return }
+      guard found == nil else { throw reader.failure("a second list \"categories\"") }
+      found = try readCategories(&reader)
+    }
+  } else {
+    found = try readCategories(&reader)
+  }
+  try reader.finish()
+  guard let found else { throw reader.failure("got an object without \"categories\"") }
+  return found
+}
+
+private func readCategories(
+  _ reader: inout JSONReader
+) throws(ScrlError) -> [CocoAnnotations.Category] {
+  var categories: [CocoAnnotations.Category] = []
+  try reader.array { (reader) throws(ScrlError) in
+    var fields = FieldReader()
+    var id: Int64?
+    var name: String?
+    try fields.object(&reader) { (reader, fields, key) throws(ScrlError) in
+      switch key {
+      case "id": try fields.integer(&reader, key, &id)
+      case "name": try fields.text(&reader, key, &name)
+      default: break
+      }
+    }
+    fields.require(id, "id")
+    if let id, id < 0 { fields.reject("id is \(id), expected 0 or more") }
+    guard fields.reason == nil, let id else {
+      throw reader.failure("category \(categories.count) \(fields.reason ?? "has no id")")
+    }
+    categories.append(CocoAnnotations.Category(id: id, name: name ?? ""))
+  }
+  return categories
 }
