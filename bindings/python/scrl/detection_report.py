@@ -37,7 +37,7 @@ class Seen(NamedTuple):
     results: List[Dict[str, Any]]  # COCO results
     pictures: List[Tuple[int, np.ndarray, np.ndarray]]  # index, truth drawn, detections drawn
     unreadable: int              # pictures that it could not be shown
-    unknown: List[str]           # the dataset's classes that it lacks: not in the truth
+    unknown: Sequence[str] = ()  # the dataset's classes that it lacks: not in the truth
 
 
 # ------------------------------------------------------------------ looking

@@ -306,8 +306,9 @@ class Detector(_ffi.Handle):
                  numbers, the first two for AR1 and AR10 alone. detect.max_detections is what the
                  detector gives of an image.
         progress rate and time left on stderr.
-        Raises DataError (no objects, no class in common; no masks for "segm"), StateError ("segm" of a detector with
-        detect.kind=faster), StorageError; KeyboardInterrupt after Ctrl-C.
+        Raises DataError (no objects, no class in common; no masks for "segm"), StateError ("segm" of
+        a detector with detect.kind=faster), StorageError, ArgumentError; KeyboardInterrupt after
+        Ctrl-C.
         """
         if kind not in (None, "bbox", "segm"):
             raise ArgumentError(f"evaluate: kind is {kind!r}, expected 'bbox', 'segm' or None")

@@ -84,8 +84,8 @@ def coco(
     A detection has found an object of its class when they overlap (area shared / area of both) by a
     threshold and no better one has taken it. AP is the area under precision over recall; the headline
     is its mean over ten thresholds. Crowd regions count neither for nor against. "–" stands where
-    there is no object. A plain results list has the ids of --gt. For `--kind segm` leave `bbox` out of the results, as COCO's servers do:
-    with it areas are those of the boxes.
+    there is no object. A plain results list has the ids of --gt. For `--kind segm` leave `bbox` out of
+    the results, as COCO's servers do: with it areas are those of the boxes.
 
     Examples:
 

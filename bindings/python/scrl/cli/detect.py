@@ -220,10 +220,10 @@ def _category_ids(detector: Any, data: str) -> List[int]:
 
     own = detector.category_ids
     with Dataset(data) as dataset:
-        if not dataset.classes:
+        if not dataset.classes and not any(len(dataset.boxes(each)) for each in range(len(dataset))):
             return own
-        taken = {number for number in map(dataset.class_id, range(len(dataset.classes)))
-                 if number is not None}
+        ids = dataset.class_ids
+        taken = set() if ids is None else set(ids.tolist())
         try:
             known = detector.match_classes(dataset)[1]
         except DataError:  # no class in common
