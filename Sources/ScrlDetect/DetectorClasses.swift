@@ -39,23 +39,9 @@ package struct DetectorClasses: Equatable, Sendable {
 
   /// Refuses a dataset that calls a class otherwise than these do.
   func checkNames(of dataset: DatasetReader) throws(ScrlError) {
-    let theirs = dataset.classes.prefix(count).map(oneLine)
-    let mine = names.map(oneLine)
-    guard !theirs.isEmpty, !mine.isEmpty, mine != theirs else { return }
-    let place = zip(mine, theirs).enumerated().first { $1.0 != $1.1 }?.offset
-      ?? min(mine.count, theirs.count)
-    func called(_ names: [String]) -> String {
-      place < names.count ? listed([names[place]]) : "missing"
-    }
-    throw ScrlError(
-      .data,
-      "resume: class \(place) is \(called(theirs)) in \(dataset.path) · expected "
-        + "\(called(mine)), as the run began")
+    try ScrlStore.checkNames(names, of: dataset)
   }
 }
-
-/// As a checkpoint keeps a name: a line break becomes a space.
-private func oneLine(_ name: String) -> String { String(name.map { $0.isNewline ? " " : $0 }) }
 
 /// The classes of a detector in a dataset, matched as ClassMapping has it.
 package struct ClassesInDataset {

@@ -85,8 +85,11 @@ def place(tmp_path_factory):
     return folder
 
 
-def labelled(folder, categories, path) -> None:
-    """Packs pictures with the label of their folder, classes numbered as `categories` lists them."""
+def labelled(folder, categories, path, swap: bool = False) -> None:
+    """Packs pictures with the label of their folder, classes numbered as `categories` lists them.
+
+    swap  the first two labels are each other's: what no name tells.
+    """
     from ctypes import byref
     from scrl import _ffi
     from scrl._ffi import lib
@@ -97,7 +100,8 @@ def labelled(folder, categories, path) -> None:
         _ffi.check(lib.scrl_writer_add_class(writer, name.encode(), None))
         for file in sorted((folder / f"{category}-{name}".strip()).iterdir()):
             _ffi.check(lib.scrl_writer_add_file(
-                writer, _ffi.path_bytes(file), byref(_ffi.scrl_annotation(label=label))))
+                writer, _ffi.path_bytes(file),
+                byref(_ffi.scrl_annotation(label=1 - label if swap else label))))
     _ffi.check(lib.scrl_writer_finish(writer))
     lib.scrl_writer_free(writer)
 
@@ -563,3 +567,30 @@ def test_nameless_categories_go_by_id_and_it_is_told(place):
     made = coco.evaluate(place / "train.json", found_on("train"), categories=nameless)
     assert made.AP == 1 and made.matched_by == "ids"
     assert any("category id" in note for note in made.notes)
+
+
+# ------------------------------------------------------------------ runs that need labels
+
+@pytest.mark.parametrize("keys", [{"method": "supervised"}, {"method": "byol", "probe.online": True}],
+                         ids=lambda keys: keys["method"])
+def test_a_run_on_labels_goes_on_with_the_same_names_and_labels_alone(keys, place, tmp_path):
+    config = {**keys, "views.size": 48, "train.batch": 4, "train.steps": 4, "train.warmup_epochs": 0,
+              "threads": 1, "head.hidden": 16, "head.output": 8, "views.augmentation": "simple"}
+    with scrl.Trainer(config, place / "things-train.h5", tmp_path / "run") as trainer:
+        trainer.fit(progress=False, steps=1)
+    # The same pictures in the same order with other names, and with other labels.
+    other = {"screw": 1, "washer": 2}
+    folder = tmp_path / "things"
+    for name, category in other.items():
+        (folder / f"{category}-{name}").mkdir(parents=True)
+        kind = "1-bolt" if category == 1 else "2-nut"
+        for file in sorted((place / "things-train" / kind).iterdir()):
+            (folder / f"{category}-{name}" / file.name).write_bytes(file.read_bytes())
+    labelled(folder, other, tmp_path / "renamed.h5")
+    with pytest.raises(scrl.DataError, match="class 0 is 'screw'.*'bolt'"):
+        scrl.Trainer.resume(tmp_path / "run", tmp_path / "renamed.h5")
+    labelled(place / "things-train", {"bolt": 1, "nut": 2}, tmp_path / "swapped.h5", swap=True)
+    with pytest.raises(scrl.DataError, match="other classes"):
+        scrl.Trainer.resume(tmp_path / "run", tmp_path / "swapped.h5")
+    with scrl.Trainer.resume(tmp_path / "run", place / "things-train.h5") as trainer:
+        trainer.fit(progress=False)
