@@ -46,42 +46,18 @@ extension Detector {
     let file = try results.map { path throws(ScrlError) in
       try ResultsFile(path, known, dataset)
     }
-    let codec = try JPEGCodec()
-    var bytes: [UInt8] = []
-    var picture = RGBImage()
-    var found: [CocoDetection] = []
-    var unreadable: Set<Int> = []
-    var absent = 0
-    for index in 0..<dataset.count {
-      if dataset.read(index, with: codec, &bytes, into: &picture) {
-        let all = try detect(picture)
-        let seen = all.filter { known.labels[$0.label] != nil }
-        absent += all.count - seen.count
-        try file?.add(seen, image: index)
-        found += seen.map { each in
-          CocoDetection(
-            image: index, category: each.label, box: CocoBox(each.box),
-            score: Double(each.score), mask: masks ? each.mask : nil)
-        }
-      } else {
-        unreadable.insert(index)
-      }
-      guard listener(index + 1, dataset.count) else {
-        throw ScrlError(
-          .cancelled, "detector_measure: stopped by the host after image \(index + 1)")
-      }
-    }
+    let seen = try look(at: dataset, known, masks: masks, file, listener: listener)
     try file?.finish()
-    objects.removeAll { unreadable.contains($0.image) }
+    objects.removeAll { seen.unreadable.contains($0.image) }
     guard !objects.isEmpty else {
       throw ScrlError(
         .data, "detector_measure: no image with objects could be read · expected JPEGs")
     }
-    known.tell(unknownObjects: unknown, absentDetections: absent)
+    known.tell(unknownObjects: unknown, absentDetections: seen.absent)
     // An unmatched detection's range of size goes by its box when boxes are judged, as Detectron2
     // has it.
     func figures(_ kind: CocoKind) throws(ScrlError) -> CocoMetrics {
-      let judged = kind == .segm ? found : found.map(\.withoutMask)
+      let judged = kind == .segm ? seen.found : seen.found.map(\.withoutMask)
       return try evaluateCoco(
         groundTruth: objects, detections: judged, kind: kind, categories: classes.count,
         limits: limits, workers: engine.workers)
@@ -90,10 +66,46 @@ extension Detector {
     for note in boxes.notes { Log.shared.note("detector_measure: \(note)") }
     return DetectorFigures(
       boxes: boxes, masks: masks ? try figures(.segm) : nil,
-      images: dataset.count - unreadable.count, leftOut: unreadable.count,
+      images: dataset.count - seen.unreadable.count, leftOut: seen.unreadable.count,
       objects: objects.count { !$0.isCrowd }, crowds: objects.count(where: \.isCrowd),
-      detections: found.count, match: known.mapping.match, unknownObjects: unknown,
-      absentDetections: absent)
+      detections: seen.found.count, match: known.mapping.match, unknownObjects: unknown,
+      absentDetections: seen.absent)
+  }
+
+  private struct Seen {
+    var found: [CocoDetection] = []  // of classes that the dataset has
+    var unreadable: Set<Int> = []  // images
+    var absent = 0  // detections of other classes
+  }
+
+  private func look(
+    at dataset: DatasetReader, _ known: ClassesInDataset, masks: Bool, _ file: ResultsFile?,
+    listener: (Int, Int) -> Bool
+  ) throws(ScrlError) -> Seen {
+    let codec = try JPEGCodec()
+    var bytes: [UInt8] = []
+    var picture = RGBImage()
+    var seen = Seen()
+    for index in 0..<dataset.count {
+      if dataset.read(index, with: codec, &bytes, into: &picture) {
+        let all = try detect(picture)
+        let kept = all.filter { known.labels[$0.label] != nil }
+        seen.absent += all.count - kept.count
+        try file?.add(kept, image: index)
+        seen.found += kept.map { each in
+          CocoDetection(
+            image: index, category: each.label, box: CocoBox(each.box),
+            score: Double(each.score), mask: masks ? each.mask : nil)
+        }
+      } else {
+        seen.unreadable.insert(index)
+      }
+      guard listener(index + 1, dataset.count) else {
+        throw ScrlError(
+          .cancelled, "detector_measure: stopped by the host after image \(index + 1)")
+      }
+    }
+    return seen
   }
 }
 

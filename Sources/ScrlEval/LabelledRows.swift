@@ -85,10 +85,10 @@ struct MatchedLabels {
   private static let foreign = Int(Int32.max) + 1
 
   let match: ClassMatch
-  private let mapping: ClassMapping?  // nil: there is no test set
+  private let mapping: ClassMapping?  // nil: there is one file
 
   init(_ train: ClassTable, _ test: ClassTable?, _ operation: String) throws(ScrlError) {
-    guard let test else {
+    guard let test, test != train else {
       (mapping, match) = (nil, ClassMatch())
       return
     }
