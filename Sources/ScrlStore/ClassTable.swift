@@ -72,9 +72,12 @@ package func checkNames(_ names: [String], of dataset: DatasetReader) throws(Scr
       + "the run began")
 }
 
-/// Names for a message: the first few, and how many more there are.
+/// Names for a message: the first few, each cut when it is long, and how many more there are.
 package func listed(_ names: [String]) -> String {
-  let most = 10
-  let shown = names.prefix(most).map { "'\(displayText(Array($0.utf8)))'" }.joined(separator: ", ")
+  let (most, longest) = (10, 40)
+  let shown = names.prefix(most).map { name in
+    let start = displayText(Array(name.prefix(longest).utf8))
+    return "'\(start)\(name.count > longest ? "…" : "")'"
+  }.joined(separator: ", ")
   return names.count > most ? "\(shown) and \(names.count - most) more" : shown
 }

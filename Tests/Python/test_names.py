@@ -305,7 +305,9 @@ def test_measuring_tells_what_it_left_out(place, detector, log):
 
 def test_fine_tuning_measures_by_names(place):
     config = {**TINY, "detect.steps": 2}
-    found = evaluate.detection(None, place / "train.h5", place / "subset.h5", config, progress=False)
+    found = evaluate.detection(None, place / "train.h5", place / "subset.h5", config, progress=False,
+                               max_detections=(1, 2, 3))
+    assert found.boxes.max_detections == (1, 2, 3)
     assert found.boxes.matched_by == "names" and found.boxes.absent_classes == ["bolt"]
 
 
@@ -529,8 +531,10 @@ def test_a_detector_tells_what_its_ids_mean(place, detector):
         with scrl.Dataset(place / "swapped.h5") as dataset:
             for index in range(len(dataset)):
                 found += results_of(loaded.predict(dataset[index]), index + 1, loaded.category_ids)
-            made = coco.evaluate(dataset, found, categories=loaded)
-    assert made.AP == pytest.approx(mine.AP, abs=1e-9) and made.matched_by == "names"
+            made = [coco.evaluate(dataset, found, categories=each)
+                    for each in (loaded, detector, detector / "checkpoint.h5")]
+    for each in made:
+        assert each.AP == pytest.approx(mine.AP, abs=1e-9) and each.matched_by == "names"
 
 
 def test_the_shell_takes_categories(place, tmp_path):

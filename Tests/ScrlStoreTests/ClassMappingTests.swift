@@ -124,5 +124,6 @@ struct ClassMappingTests {
     let names = (0..<25).map { "class \($0)" }
     #expect(listed(names).hasSuffix("'class 9' and 15 more"))
     #expect(listed(["a", "b\n"]) == "'a', 'b\\x0a'")
+    #expect(listed([String(repeating: "é", count: 41)]).count == 43)
   }
 }

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _ffi, evaluating
 from ._ffi import lib
-from .errors import ArgumentError
+from .errors import ArgumentError, FormatError
 
 KINDS = {"bbox": 0, "segm": 1}
 FIGURES = ("AP", "AP50", "AP75", "APs", "APm", "APl",
@@ -105,7 +105,7 @@ def evaluate(ground_truth: Any, detections: Any, kind: str = "bbox", *, curves: 
                   finite, broken masks, a missing score, …
     threads       None: all CPUs. No result depends on it.
     categories    what the detections' category ids mean: {id: name}, a list of COCO categories, a
-                  COCO file or dict, a Detector, a Dataset or the path of one. None: what the
+                  COCO file or dict, a Detector, a Dataset or the path of either. None: what the
                   detections bring along; a plain list goes by the ground truth's ids, as COCO has it.
                   Otherwise classes are matched by name (by id where one side has no names); objects
                   of classes that the categories lack, and detections of classes that the ground truth
@@ -157,7 +157,16 @@ def _categories_text(source: Any) -> bytes:
     if isinstance(source, Detector):
         pairs = zip(source.category_ids, source.classes)
         return _text([{"id": number, "name": name} for number, name in pairs], (list,), "categories")
-    if isinstance(source, Dataset) or (isinstance(source, (str, bytes, os.PathLike)) and _is_hdf5(source)):
+    if isinstance(source, (str, bytes, os.PathLike)) and (os.path.isdir(source) or _is_hdf5(source)):
+        if os.path.isfile(source):
+            try:
+                with Dataset(source) as dataset:
+                    return _truth_text(dataset)
+            except FormatError:  # a checkpoint
+                pass
+        with Detector.load(source) as detector:
+            return _categories_text(detector)
+    if isinstance(source, Dataset):
         return _truth_text(source)
     if isinstance(source, Mapping) and "categories" not in source:
         source = [{"id": number, "name": name} for number, name in source.items()]

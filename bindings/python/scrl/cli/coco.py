@@ -66,7 +66,8 @@ def coco(
         "categories."),
     categories: Optional[str] = typer.Option(
         None, "--categories", help="What the detections' category ids mean, when they are not those of "
-        "--gt: a COCO file or its list of categories, or a packed dataset. Classes then go by name."),
+        "--gt: a COCO file or its list of categories, a packed dataset, or the detector's run folder. "
+        "Classes then go by name."),
     max_detections: str = MAX_DETECTIONS,
     kind: str = typer.Option(
         "bbox", "--kind", help="What is laid over each other: bbox, or segm for masks."),
