@@ -1230,7 +1230,7 @@ typedef struct scrl_coco_metrics {
   uint64_t unknown_classes;     /* of the ground truth with objects, that the detections' categories
                                    or the detector lack: */
   uint64_t unknown_objects;     /* their objects, without crowds, are left out */
-  uint64_t absent_classes;      /* of the detections or the detector, that the ground truth lacks: */
+  uint64_t absent_classes;      /* of detections or detector, that the ground truth lacks: */
   uint64_t absent_detections;   /* their detections are left out */
   const char *unknown_names;    /* of both, a JSON list of texts; valid for ever */
   const char *absent_names;
@@ -1443,7 +1443,7 @@ typedef int32_t (*scrl_measure_fn)(size_t done, size_t total, void *user);
 typedef struct scrl_measure_options {
   uint32_t struct_size;
   int32_t max_detections[3]; /* as in scrl_coco_metrics_options; zeroes: 1, 10, 100 */
-  const char *results;       /* path of a COCO results file to be written, whole or not at all; NULL:
+  const char *results;       /* path of a COCO results file to write, whole or not at all; NULL:
                                 none. Its ids are those of scrl_dataset_write_coco() for the dataset
                                 measured on, of images and of categories */
   scrl_measure_fn progress;  /* may be NULL; called on the calling thread */
