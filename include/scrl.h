@@ -888,6 +888,17 @@ void scrl_trainer_free(scrl_trainer *trainer);
 
 /* ----------------------------------------------------------------- evaluate */
 
+/*
+ * Classes of two files. A class's number is one file's own business, so whatever compares two files
+ * (train and test, a detector and a dataset, annotations and detections) matches their classes by
+ * name: equal names, and of those left over a name that differs only in case or white space from
+ * exactly one of the other file. By COCO category id only where one file has no names and both have
+ * ids, by number only where there is neither. What was not matched by equal names, and what one
+ * side lacks, is told in the log (scrl_log_set) and counted in the report. Files that have names
+ * and share none, and a name that several classes in use of one file have, are SCRL_E_DATA. Calls
+ * that take a host's features (…_on) have numbers alone, and compare those.
+ */
+
 /**
  * Hears how far an evaluation is, on the calling thread, after every few images.
  * @param epoch   of the layer's training, from 1; 0 while features are made before it.
@@ -948,6 +959,12 @@ typedef struct scrl_linear_report {
   uint64_t batch;        /* as used */
   double base_lr;        /* as used */
   double seconds;
+  const char *matched_by;     /* see "Classes of two files": "names", "ids" or "numbers"; "" when
+                                 there was one */
+  uint64_t unknown_classes;   /* of test, that train lacks */
+  uint64_t absent_classes;    /* of train, that test lacks */
+  const char *unknown_names;  /* of both, a JSON list of texts; valid for ever */
+  const char *absent_names;
 } scrl_linear_report;
 
 /**
@@ -1037,6 +1054,12 @@ typedef struct scrl_knn_report {
   uint64_t left_out;     /* images of both without a label, or that cannot be read */
   uint64_t unseen;       /* test images of a class that no train image has: counted as wrong */
   double seconds;
+  const char *matched_by;     /* see "Classes of two files": "names", "ids" or "numbers"; "" when
+                                 there was one */
+  uint64_t unknown_classes;   /* of test, that train lacks */
+  uint64_t absent_classes;    /* of train, that test lacks */
+  const char *unknown_names;  /* of both, a JSON list of texts; valid for ever */
+  const char *absent_names;
 } scrl_knn_report;
 
 /**
@@ -1098,6 +1121,12 @@ typedef struct scrl_region_report {
   uint64_t batch;         /* as used */
   double base_lr;         /* as used */
   double seconds;
+  const char *matched_by;     /* see "Classes of two files": "names", "ids" or "numbers"; "" when
+                                 there was one */
+  uint64_t unknown_classes;   /* of test, that train lacks */
+  uint64_t absent_classes;    /* of train, that test lacks */
+  const char *unknown_names;  /* of both, a JSON list of texts; valid for ever */
+  const char *absent_names;
 } scrl_region_report;
 
 /**
@@ -1272,9 +1301,19 @@ typedef struct scrl_coco_metrics_options {
   int32_t threads;   /* 1 … 256; 0: as many as CPUs. No result depends on it */
   scrl_text_fn details; /* may be NULL; receives the result as JSON */
   void *user;        /* handed to it */
+  int32_t max_detections[3]; /* detections of an image and class that count, three rising numbers
+                                up to 1000000; zeroes: 1, 10, 100 */
+  const char *categories; /* JSON: the categories that the detections' ids are of, a list of
+                             {id, name} or an object that has it as "categories"; NULL: those that
+                             the detections bring along, else the ground truth's */
+  size_t category_bytes;  /* of that text; no NUL is needed */
 } scrl_coco_metrics_options;
 
-/** COCO's twelve figures, shares in 0 … 1; −1: there is no object to find. Since 0.1. */
+/**
+ * COCO's twelve figures, shares in 0 … 1; −1: there is no object to find. All but ar1 and ar10 are
+ * with max_detections[2]; ar1, ar10 and ar100 keep these names whatever the limits are.
+ * Since 0.1.
+ */
 typedef struct scrl_coco_metrics {
   uint32_t struct_size;
   int32_t categories;   /* of the ground truth */
@@ -1284,24 +1323,42 @@ typedef struct scrl_coco_metrics {
   double ap_small;      /* objects of up to 32² pixels */
   double ap_medium;     /* 32² … 96² */
   double ap_large;
-  double ar1;           /* recall, mean over the overlaps, with one detection an image and class */
-  double ar10;
-  double ar100;
+  double ar1;           /* recall, mean over the overlaps, with max_detections[0] detections an
+                           image and class, */
+  double ar10;          /* with max_detections[1], */
+  double ar100;         /* with max_detections[2] */
   double ar_small;
   double ar_medium;
   double ar_large;
   uint64_t images;
   uint64_t objects;     /* without crowds */
   uint64_t crowds;
-  uint64_t detections;  /* used; of an image and class the best 100 count */
+  uint64_t detections;  /* used; of an image and class the best max_detections[2] count */
   uint64_t left_out_truths;     /* images, categories and annotations left out */
   uint64_t left_out_detections;
+  int32_t max_detections[3];    /* as used */
+  uint64_t uncounted;           /* detections beyond max_detections[2] of an image and class */
+  const char *matched_by;       /* see "Classes of two files": "names", "ids" or "numbers" */
+  uint64_t unknown_classes;     /* of the ground truth with objects, that the detections' categories
+                                   or the detector lack: */
+  uint64_t unknown_objects;     /* their objects, without crowds, are left out */
+  uint64_t absent_classes;      /* of detections or detector, that the ground truth lacks: */
+  uint64_t absent_detections;   /* their detections are left out */
+  const char *unknown_names;    /* of both, a JSON list of texts; valid for ever */
+  const char *absent_names;
 } scrl_coco_metrics;
 
 /**
  * COCO's detection metrics, as pycocotools computes them: average precision and recall over ten
- * overlaps, by size, with 1, 10 and 100 detections an image and class; crowd regions neither for
- * nor against. Equal scores keep their order; ties between images go by image id.
+ * overlaps, by size, with 1, 10 and 100 detections an image and class, or options->max_detections
+ * (pycocotools' params.maxDets; ap is with the largest, where pycocotools' summary prints −1 unless
+ * it is 100); crowd regions neither for nor against. Equal scores keep their order; ties between
+ * images go by image id.
+ *
+ * Category ids of a plain results list are the ground truth's, as COCO defines it. Detections with
+ * categories of their own (options->categories, or an object with "annotations" and "categories")
+ * go by name. Then objects of classes that those categories lack, and detections of classes that
+ * the ground truth lacks, are left out of the figures and counted.
  *
  * Cannot be used: an entry that is not well formed or repeats an id; an annotation or detection of
  * an image or category that the ground truth lacks, with numbers that are not finite (Python's NaN
@@ -1311,14 +1368,17 @@ typedef struct scrl_coco_metrics {
  * one, areas and boxes are the masks'.
  *
  * The details are one JSON object: the figures as AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100,
- * ARs, ARm, ARl; kind, images, objects, crowds, detections; thresholds (10), recalls (101);
- * left_out: a list of {list, entry, reason}; notes: texts; categories: a list by id of {id, name,
- * objects, crowds, detections, the figures, and with curves precision: 10 lists of 101}.
+ * ARs, ARm, ARl; kind, images, objects, crowds, detections; max_detections, uncounted; matched_by,
+ * unknown_classes and absent_classes as lists of names, unknown_objects, absent_detections;
+ * thresholds (10), recalls (101); left_out: a list of {list, entry, reason}; notes: texts;
+ * categories: a list by id of {id, name, objects, crowds, detections, the figures, and with curves
+ * precision: 10 lists of 101}.
  *
  * @param ground_truth        COCO annotations: an object with images, categories, annotations.
  * @param ground_truth_bytes  of that text; no NUL is needed.
  * @param detections          a COCO results list: objects with image_id, category_id, score, and
- *                            bbox (x, y, width, height) or segmentation. It may be empty.
+ *                            bbox (x, y, width, height) or segmentation. It may be empty. Or an
+ *                            object with that list as annotations, and categories.
  * @param kind                SCRL_COCO_BBOX or SCRL_COCO_SEGM.
  * @param options             may be NULL.
  * @param metrics             may be NULL.
@@ -1329,6 +1389,7 @@ scrl_status scrl_coco_evaluate(const char *ground_truth, size_t ground_truth_byt
                                const char *detections, size_t detection_bytes, int32_t kind,
                                const scrl_coco_metrics_options *options,
                                scrl_coco_metrics *metrics);
+
 /* ----------------------------------------------------------------- detector */
 
 /**
@@ -1366,10 +1427,13 @@ typedef struct scrl_detector_report {
 
 /**
  * A detector to train on a dataset with boxes. Learnt from are boxes with a class that are neither
- * crowds nor marked difficult; images without one are left out.
+ * crowds nor marked difficult. Images without any box are left out, unless detect.empty is true:
+ * then they are background. Images whose boxes are all crowds, difficult or without a class are
+ * always left out. The log tells how many, and scrl_detector_count_images().
  * @param weights     a checkpoint to start from: one of pretraining (its online backbone is taken;
  *                    model.arch and model.stem must be its own), or a detector's (all weights that
- *                    have the same shapes). NULL: fresh weights drawn from the seed.
+ *                    have the same shapes, its predictors class by class, by name: those of classes
+ *                    that it lacks are fresh, and told). NULL: fresh weights drawn from the seed.
  * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
  *                    folder that already holds a run is refused: use scrl_detector_resume().
  * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_FORMAT; SCRL_E_STATE for a folder that holds a
@@ -1385,7 +1449,8 @@ scrl_status scrl_detector_new(const scrl_config *config, const scrl_dataset *dat
  * Goes on where a training stopped; every later byte is as if it had not.
  * @param path     a run folder (its newest whole checkpoint is taken) or a checkpoint file.
  * @param dataset  may be NULL: the file named in the checkpoint is opened.
- * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT, SCRL_E_DATA when images or boxes are other ones.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT, SCRL_E_DATA when images or boxes are other ones, or a
+ *         class has another name.
  * Since 0.1.
  */
 scrl_status scrl_detector_resume(const char *path, const scrl_dataset *dataset,
@@ -1486,24 +1551,60 @@ void scrl_detections_free(scrl_detections *detections);
 /** Hears how far a measurement is: images done, images in all. Non-zero stops it. */
 typedef int32_t (*scrl_measure_fn)(size_t done, size_t total, void *user);
 
+/** How scrl_detector_measure() goes. Zeroes are good defaults. Since 0.1. */
+typedef struct scrl_measure_options {
+  uint32_t struct_size;
+  int32_t max_detections[3]; /* as in scrl_coco_metrics_options; zeroes: 1, 10, 100 */
+  const char *results;       /* path of a COCO results file to write, whole or not at all; NULL:
+                                none. Its ids are those of scrl_dataset_write_coco() for the dataset
+                                measured on, of images and of categories */
+  scrl_measure_fn progress;  /* may be NULL; called on the calling thread */
+  void *user;                /* handed to it */
+} scrl_measure_options;
+
 /**
  * Looks at every image of a dataset and compares what it finds with the dataset's boxes: COCO's
  * metrics, as scrl_coco_evaluate() computes them; areas are those of the boxes for `boxes`, of the
- * masks for `masks`. Boxes without a class are no objects; difficult ones are. What a class is
- * called does not matter: label k of the detector is class k of the dataset. Images that cannot be
- * read are left out with all their objects: the log tells which, left_out_truths how many.
- * @param results   path of a COCO results file to be written, whole or not at all; NULL: none. Image
- *                  ids are those of scrl_dataset_write_coco(), category ids the detector's.
- * @param progress  may be NULL; called on the calling thread.
- * @param boxes     may be NULL.
- * @param masks     NULL: masks are not measured. Else every object of the dataset needs one.
- * @return SCRL_OK, SCRL_E_DATA for a dataset without objects, or where a mask is missing;
- *         SCRL_E_STATE for masks of a detector with detect.kind=faster; SCRL_E_CANCELLED,
- *         SCRL_E_IO, SCRL_E_DIVERGED, SCRL_E_MEMORY. Since 0.1.
+ * masks for `masks`. Boxes without a class are no objects; difficult ones are. Classes go by name
+ * ("Classes of two files"): objects of classes that the detector lacks, and detections of classes
+ * that the dataset lacks, are left out of figures and results, told and counted. Images that cannot
+ * be read are left out with all their objects: the log tells which, left_out_truths how many.
+ * @param options  may be NULL.
+ * @param boxes    may be NULL.
+ * @param masks    NULL: masks are not measured. Else every object of the dataset needs one.
+ * @return SCRL_OK, SCRL_E_DATA for a dataset without objects or without a class of the detector, or
+ *         where a mask is missing; SCRL_E_STATE for masks of a detector with detect.kind=faster;
+ *         SCRL_E_ARGUMENT, SCRL_E_CANCELLED, SCRL_E_IO, SCRL_E_DIVERGED, SCRL_E_MEMORY. Since 0.1.
  */
 scrl_status scrl_detector_measure(scrl_detector *detector, const scrl_dataset *dataset,
-                                  const char *results, scrl_measure_fn progress, void *user,
-                                  scrl_coco_metrics *boxes, scrl_coco_metrics *masks);
+                                  const scrl_measure_options *options, scrl_coco_metrics *boxes,
+                                  scrl_coco_metrics *masks);
+
+/**
+ * Which class of a dataset each class of the detector is, as scrl_detector_measure() matches them.
+ * @param labels        receives count numbers, −1: the dataset has no such class; may be NULL.
+ * @param category_ids  receives their COCO ids in scrl_dataset_write_coco(), −1; may be NULL.
+ * @param capacity      classes that fit; 0: only the count is told.
+ * @param count         may be NULL; the detector's classes.
+ * @return SCRL_OK, SCRL_E_ARGUMENT, SCRL_E_DATA for files that share no class. Since 0.1.
+ */
+scrl_status scrl_detector_match_classes(scrl_detector *detector, const scrl_dataset *dataset,
+                                        int32_t *labels, int64_t *category_ids, size_t capacity,
+                                        size_t *count);
+
+/** The images of the dataset that a detector is trained on. Since 0.1. */
+typedef struct scrl_detector_images {
+  uint32_t struct_size;
+  uint64_t images;         /* that it learns from */
+  uint64_t empty;          /* of them, without any box: background */
+  uint64_t left_out_empty; /* without any box, left out: see detect.empty */
+  uint64_t left_out_vague; /* left out: boxes that are all crowds, difficult, or without a class */
+  uint64_t boxes;          /* that it learns from */
+  uint64_t masks;          /* that these have */
+} scrl_detector_images;
+
+/** Counts the images that a detector is trained on; all 0 of a loaded detector. Since 0.1. */
+scrl_status scrl_detector_count_images(scrl_detector *detector, scrl_detector_images *images);
 
 /** The number of weights and running statistics. Since 0.1. */
 scrl_status scrl_detector_parameter_count(scrl_detector *detector, size_t *count);

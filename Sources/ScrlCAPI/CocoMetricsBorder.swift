@@ -22,14 +22,21 @@ public func scrl_coco_evaluate(
       ? scrl_coco_metrics_options() : try readStruct(options, "coco_evaluate: options")
     try check(chosen)
     let overlap = try kindOfOverlap(kind)
+    let limits = try CocoLimits(chosen.max_detections, "coco_evaluate")
     let truth = try CocoAnnotations(
       json: try copied(ground_truth, ground_truth_bytes, "ground_truth"), source: "ground truth")
     let results = try CocoResults(
       json: try copied(detections, detection_bytes, "detections"), source: "detections",
       truth: truth)
+    let categories =
+      chosen.categories == nil
+      ? nil
+      : try cocoCategories(
+        json: try copied(chosen.categories, chosen.category_bytes, "categories"),
+        source: "categories")
     let made = try evaluateCoco(
-      truth: truth, results: results, kind: overlap, leavesOut: chosen.leave_out == 1,
-      workers: Workers(Int(chosen.threads)))
+      truth: truth, results: results, categories: categories, kind: overlap, limits: limits,
+      leavesOut: chosen.leave_out == 1, workers: Workers(Int(chosen.threads)))
     for note in made.notes { Log.shared.note("coco: \(note)") }
     if let details = chosen.details {
       var text = made.json(curves: chosen.curves == 1)
@@ -55,6 +62,17 @@ private func check(_ options: scrl_coco_metrics_options) throws(ScrlError) {
   guard (0...256).contains(options.threads) else {
     throw ScrlError(
       .argument, "coco_evaluate: got threads \(options.threads) · expected 0 … 256")
+  }
+}
+
+extension CocoLimits {
+  /// Zeroes stand for COCO's.
+  init(_ limits: (Int32, Int32, Int32), _ operation: String) throws(ScrlError) {
+    guard limits != (0, 0, 0) else {
+      self = .standard
+      return
+    }
+    try self.init([limits.0, limits.1, limits.2].map { Int($0) }, operation)
   }
 }
 
@@ -90,6 +108,9 @@ extension scrl_coco_metrics {
     (ap_small, ap_medium, ap_large) = (figures[3], figures[4], figures[5])
     (ar1, ar10, ar100) = (figures[6], figures[7], figures[8])
     (ar_small, ar_medium, ar_large) = (figures[9], figures[10], figures[11])
+    let limits = metrics.limits.values.map { Int32(clamping: $0) }
+    max_detections = (limits[0], limits[1], limits[2])
+    uncounted = UInt64(metrics.uncounted)
   }
 
   fileprivate init(_ made: CocoComparison) {
@@ -104,5 +125,8 @@ extension scrl_coco_metrics {
     let missing = made.leftOut.filter { $0.list == "detections" }.count
     left_out_detections = UInt64(missing)
     left_out_truths = UInt64(made.leftOut.count - missing)
+    set(made.match)
+    unknown_objects = UInt64(made.unknownObjects)
+    absent_detections = UInt64(made.absentDetections)
   }
 }

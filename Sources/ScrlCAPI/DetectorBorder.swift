@@ -1,4 +1,5 @@
-// scrl_detector_*, but for what is seen (DetectionsBorder)
+// scrl_detector_*, but for what is seen (DetectionsBorder) and how it does on a dataset
+// (MeasureBorder)
 
 import CScrl
 import ScrlBase
@@ -29,7 +30,7 @@ final class DetectorHandle: Handle, @unchecked Sendable {
   }
 }
 
-private func detector(_ pointer: OpaquePointer?) throws(ScrlError) -> DetectorHandle {
+func detector(_ pointer: OpaquePointer?) throws(ScrlError) -> DetectorHandle {
   try Registry.shared.find(pointer, DetectorHandle.self)
 }
 
@@ -200,47 +201,6 @@ public func scrl_detector_class_at(
     }
     name?.pointee = eternal(classes.name(of: id))
     category_id?.pointee = Int64(classes.categoryID(of: id))
-  }
-}
-
-@c @implementation
-public func scrl_detector_measure(
-  _ detector: OpaquePointer?, _ dataset: OpaquePointer?, _ results: UnsafePointer<CChar>?,
-  _ progress: scrl_measure_fn?, _ user: UnsafeMutableRawPointer?,
-  _ boxes: UnsafeMutablePointer<scrl_coco_metrics>?,
-  _ masks: UnsafeMutablePointer<scrl_coco_metrics>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try checkStruct(boxes, "detector_measure: boxes")
-    try checkStruct(masks, "detector_measure: masks")
-    let reader = try ScrlCAPI.dataset(dataset).reader
-    let path = results == nil ? nil : try text(results, "detector_measure: results")
-    try withHandle(detector, DetectorHandle.self) { handle throws(ScrlError) in
-      let made = try handle.detector.measure(
-        reader, masks: masks != nil, results: path
-      ) { done, total in
-        guard let progress else { return true }
-        return progress(done, total, user) == 0
-      }
-      if boxes != nil {
-        let value = scrl_coco_metrics(made, made.boxes)
-        try writeStruct(value, to: boxes, "detector_measure: boxes")
-      }
-      if let metrics = made.masks {
-        let value = scrl_coco_metrics(made, metrics)
-        try writeStruct(value, to: masks, "detector_measure: masks")
-      }
-    }
-  }
-}
-
-extension scrl_coco_metrics {
-  fileprivate init(_ made: DetectorFigures, _ metrics: CocoMetrics) {
-    self.init(metrics)
-    images = UInt64(made.images)
-    (objects, crowds) = (UInt64(made.objects), UInt64(made.crowds))
-    detections = UInt64(made.detections)
-    left_out_truths = UInt64(made.leftOut)
   }
 }
 

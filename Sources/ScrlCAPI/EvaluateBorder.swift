@@ -66,6 +66,7 @@ extension scrl_linear_report {
     test_images = UInt64(report.testImages)
     left_out = UInt64(report.leftOut)
     unseen = UInt64(report.unseen)
+    set(report.match)
     batch = UInt64(report.batch)
     base_lr = report.baseRate
     seconds = report.seconds

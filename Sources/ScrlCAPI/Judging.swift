@@ -23,6 +23,31 @@ extension ListeningOptions {
   }
 }
 
+/// A report on two files, whose classes were matched.
+protocol MatchedReport {
+  var matched_by: UnsafePointer<CChar>! { get set }
+  var unknown_classes: UInt64 { get set }
+  var absent_classes: UInt64 { get set }
+  var unknown_names: UnsafePointer<CChar>! { get set }
+  var absent_names: UnsafePointer<CChar>! { get set }
+}
+
+extension scrl_linear_report: MatchedReport {}
+extension scrl_knn_report: MatchedReport {}
+extension scrl_region_report: MatchedReport {}
+extension scrl_coco_metrics: MatchedReport {}
+
+extension MatchedReport {
+  mutating func set(_ match: ClassMatch) {
+    func json(_ names: [String]) -> UnsafePointer<CChar> {
+      eternal("[" + names.map(jsonText).joined(separator: ", ") + "]")
+    }
+    matched_by = eternal(match.basis?.rawValue ?? "")
+    (unknown_classes, absent_classes) = (UInt64(match.unknown.count), UInt64(match.absent.count))
+    (unknown_names, absent_names) = (json(match.unknown), json(match.absent))
+  }
+}
+
 /// A limit of a host's: 0 is none.
 func limit(_ count: UInt64) -> Int? { count == 0 ? nil : Int(clamping: count) }
 

@@ -51,6 +51,7 @@ extension scrl_knn_report {
     neighbours = UInt64(report.neighbours)
     (train_images, test_images) = (UInt64(report.trainImages), UInt64(report.testImages))
     (left_out, unseen) = (UInt64(report.leftOut), UInt64(report.unseen))
+    set(report.match)
     seconds = report.seconds
   }
 }
@@ -65,6 +66,7 @@ extension scrl_region_report {
     (train_boxes, test_boxes) = (UInt64(report.trainBoxes), UInt64(report.testBoxes))
     (train_images, test_images) = (UInt64(report.trainImages), UInt64(report.testImages))
     (left_out, unseen) = (UInt64(report.leftOut), UInt64(report.unseen))
+    set(report.match)
     (neighbours, batch) = (UInt64(report.neighbours), UInt64(report.batch))
     (base_lr, seconds) = (report.baseRate, report.seconds)
   }

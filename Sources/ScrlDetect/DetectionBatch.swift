@@ -136,7 +136,7 @@ final class DetectionSampleMaker {
       try bytes.decode(with: codec, into: &image)
       try fit.check(image)
       let targets = try samples.targets(of: index, fit, masks: masks)
-      guard !targets.boxes.isEmpty else {
+      guard !targets.boxes.isEmpty || samples.isEmpty(index) else {
         throw ScrlError(.data, "none of its boxes lies in the image")
       }
       try fitter.write(

@@ -33,7 +33,7 @@ extension Detector {
     try load(try newest(path), makeEngine: makeEngine)
   }
 
-  fileprivate static func newest(_ path: String) throws(ScrlError) -> CheckpointReader {
+  static func newest(_ path: String) throws(ScrlError) -> CheckpointReader {
     let (reader, skipped) = try CheckpointFolder.newestWhole(path)
     for (passed, reason) in skipped {
       Log.shared.note("load: \(passed) passed over: \(reason)")
@@ -53,43 +53,6 @@ extension Detector {
       config, try DetectorClasses(reader), WeightSource(zeros: try makeEngine(config)))
     try reader.fill(Place.model, detector.state.state.map { ($0.name, $0.tensor) })
     return detector
-  }
-
-  /// Takes weights over where there are some: a pretrained checkpoint's online encoder, or all of a
-  /// detector's that have their shapes here (its predictors only for as many classes).
-  package func takeWeights(_ path: String) throws(ScrlError) {
-    let reader = try Detector.newest(path)
-    let theirs = try reader.config()
-    guard (theirs.architecture, theirs.stem) == (config.architecture, config.stem) else {
-      throw ScrlError(
-        .config,
-        "detector: \(reader.path) has model.arch \(theirs.architecture.rawValue), model.stem "
-          + "\(theirs.stem.rawValue) · the config has \(config.architecture.rawValue), "
-          + "\(config.stem.rawValue)")
-    }
-    let isDetector = reader.has(Place.task)
-    let prefix = isDetector ? "" : "online."
-    var left: [String] = []
-    for entry in state.state {
-      let isEncoder = entry.name.hasPrefix("encoder.")
-      guard isDetector || isEncoder else { continue }
-      let place = CheckpointFormat.path(group: Place.model, weight: prefix + entry.name)
-      guard reader.has(place), try reader.shape(place) == entry.tensor.plainShape else {
-        guard !isEncoder else {
-          throw ScrlError(
-            .format,
-            "detector: \(reader.path) has no \(prefix)\(entry.name) of "
-              + "\(entry.tensor.plainShape) · expected all of the backbone")
-        }
-        left.append(entry.name)
-        continue
-      }
-      try reader.fill(Place.model, [(prefix + entry.name, entry.tensor)])
-    }
-    if !left.isEmpty {
-      Log.shared.note(
-        "detector: \(reader.path) lacks \(left.joined(separator: ", ")) of these shapes: fresh")
-    }
   }
 }
 
@@ -145,7 +108,8 @@ struct SavedDetector {
     } else {
       dataset = try DatasetReader(path: try reader.attributeText(Place.datasetPath))
     }
-    let samples = try DetectionSamples(dataset)
+    let samples = try DetectionSamples(dataset, empty: try reader.config().detect.empty)
+    try DetectorClasses(reader).checkNames(of: dataset)
     guard try integer(Place.fingerprint) == dataset.fingerprint,
       try integer(annotations) == samples.fingerprint
     else {

@@ -31,6 +31,47 @@ package struct DetectorClasses: Equatable, Sendable {
   }
 
   package func categoryID(of label: Int) -> Int { ids[label] }
+
+  /// For ClassMapping. Without names the ids are this library's own, and mean nothing.
+  func table(_ source: String) -> ClassTable {
+    ClassTable(source: source, names: names, ids: names.isEmpty ? [] : ids, used: Set(0..<count))
+  }
+
+  /// Refuses a dataset that calls a class otherwise than these do.
+  func checkNames(of dataset: DatasetReader) throws(ScrlError) {
+    try ScrlStore.checkNames(names, of: dataset)
+  }
+}
+
+/// The classes of a detector in a dataset, matched as ClassMapping has it.
+package struct ClassesInDataset {
+  package let mapping: ClassMapping
+  package let labels: [Int?]  // the dataset's number of each class; nil: it has no such class
+  /// What COCO files call those classes, as where the dataset is written as one.
+  package let categoryIDs: [Int64?]
+
+  package init(
+    _ classes: DetectorClasses, _ dataset: DatasetReader, for operation: String
+  ) throws(ScrlError) {
+    mapping = try ClassMapping(
+      classes.table("the detector"), dataset.boxClasses, for: operation)
+    var labels = [Int?](repeating: nil, count: classes.count)
+    if mapping.basis == .numbers {
+      labels = (0..<classes.count).map { $0 }
+    } else {
+      for (theirs, mine) in mapping.numbers { labels[mine] = theirs }
+    }
+    let known = cocoCategoryIDs(dataset)
+    var taken = Set(known.values)
+    var free: Int64 = 0
+    self.labels = labels
+    categoryIDs = labels.map { label in
+      guard let label else { return nil }
+      if let id = known[Int32(label)] { return id }
+      repeat { free += 1 } while !taken.insert(free).inserted
+      return free
+    }
+  }
 }
 
 extension AnnotatedBox {
@@ -50,11 +91,10 @@ extension DetectorClasses {
   private static let ids = "/training/class_ids"
   private static let count = "/training/class_count"
 
-  /// A line a name; a line break in one becomes a space.
+  /// A line a name.
   func write(to writer: CheckpointWriter) throws(ScrlError) {
     try writer.write(DetectorClasses.count, integer: Int64(count))
-    let lines = names.map { name in String(name.map { $0.isNewline ? " " : $0 }) + "\n" }
-    try writer.write(DetectorClasses.names, text: lines.joined())
+    try writer.write(DetectorClasses.names, text: names.map { oneLine($0) + "\n" }.joined())
     try writer.write(DetectorClasses.ids, text: ids.map { "\($0)\n" }.joined())
   }
 

@@ -1,5 +1,7 @@
 // A detector on a dataset: COCO's figures for boxes and masks, and the detections as COCO's results
 // file. Boxes without a class are no objects; difficult ones count, as COCO knows no such mark.
+// Classes go by name. Objects of a class that the detector lacks leave the figures, and so do its
+// detections of a class that the dataset lacks; both are counted and told.
 
 import ScrlBase
 import ScrlEval
@@ -14,16 +16,21 @@ package struct DetectorFigures {
   package let objects: Int  // without crowds
   package let crowds: Int
   package let detections: Int
+  package let match: ClassMatch  // unknown: the dataset's classes that the detector lacks
+  package let unknownObjects: Int  // without crowds, of those
+  package let absentDetections: Int  // of classes that the dataset lacks
 }
 
 extension Detector {
   /// Images that cannot be read are left out with their objects; the log tells which.
   /// - Parameters:
   ///   - masks: whether masks are measured too; every object then needs one.
+  ///   - limits: how many detections of an image and class count.
   ///   - results: where a COCO results file goes; nil: nowhere.
   ///   - listener: hears of images done and in all; false stops.
   package func measure(
-    _ dataset: DatasetReader, masks: Bool, results: String?, listener: (Int, Int) -> Bool
+    _ dataset: DatasetReader, masks: Bool, limits: CocoLimits = .standard, results: String?,
+    listener: (Int, Int) -> Bool
   ) throws(ScrlError) -> DetectorFigures {
     guard hasMasks || !masks else {
       throw ScrlError(
@@ -36,49 +43,104 @@ extension Detector {
         "detector_measure: \(dataset.path): \(dataset.whyNoObject(unused: .crowd)) · expected objects "
           + "with a class that are no crowds")
     }
-    let file = try results.map { path throws(ScrlError) in try ResultsFile(path, self, dataset) }
+    let known = try ClassesInDataset(classes, dataset, for: "detector_measure")
+    let unknown = try objects.keep(known)
+    let file = try results.map { path throws(ScrlError) in
+      try ResultsFile(path, known, dataset)
+    }
+    let seen = try look(at: dataset, known, masks: masks, file, listener: listener)
+    try file?.finish()
+    objects.removeAll { seen.unreadable.contains($0.image) }
+    guard objects.contains(where: { !$0.isCrowd }) else {
+      throw ScrlError(
+        .data, "detector_measure: no image with objects could be read · expected JPEGs")
+    }
+    known.tell(unknownObjects: unknown, absentDetections: seen.absent)
+    // An unmatched detection's range of size goes by its box when boxes are judged, as Detectron2
+    // has it.
+    func figures(_ kind: CocoKind) throws(ScrlError) -> CocoMetrics {
+      let judged = kind == .segm ? seen.found : seen.found.map(\.withoutMask)
+      return try evaluateCoco(
+        groundTruth: objects, detections: judged, kind: kind, categories: classes.count,
+        limits: limits, workers: engine.workers)
+    }
+    let boxes = try figures(.bbox)
+    for note in boxes.notes { Log.shared.note("detector_measure: \(note)") }
+    return DetectorFigures(
+      boxes: boxes, masks: masks ? try figures(.segm) : nil,
+      images: dataset.count - seen.unreadable.count, leftOut: seen.unreadable.count,
+      objects: objects.count { !$0.isCrowd }, crowds: objects.count(where: \.isCrowd),
+      detections: seen.found.count, match: known.mapping.match, unknownObjects: unknown,
+      absentDetections: seen.absent)
+  }
+
+  private struct Seen {
+    var found: [CocoDetection] = []  // of classes that the dataset has
+    var unreadable: Set<Int> = []  // images
+    var absent = 0  // detections of other classes
+  }
+
+  private func look(
+    at dataset: DatasetReader, _ known: ClassesInDataset, masks: Bool, _ file: ResultsFile?,
+    listener: (Int, Int) -> Bool
+  ) throws(ScrlError) -> Seen {
     let codec = try JPEGCodec()
     var bytes: [UInt8] = []
     var picture = RGBImage()
-    var found: [CocoDetection] = []
-    var unreadable: Set<Int> = []
+    var seen = Seen()
     for index in 0..<dataset.count {
       if dataset.read(index, with: codec, &bytes, into: &picture) {
-        let seen = try detect(picture)
-        try file?.add(seen, image: index)
-        found += seen.map { each in
+        let all = try detect(picture)
+        let kept = all.filter { known.labels[$0.label] != nil }
+        seen.absent += all.count - kept.count
+        try file?.add(kept, image: index)
+        seen.found += kept.map { each in
           CocoDetection(
             image: index, category: each.label, box: CocoBox(each.box),
             score: Double(each.score), mask: masks ? each.mask : nil)
         }
       } else {
-        unreadable.insert(index)
+        seen.unreadable.insert(index)
       }
       guard listener(index + 1, dataset.count) else {
         throw ScrlError(
           .cancelled, "detector_measure: stopped by the host after image \(index + 1)")
       }
     }
-    try file?.finish()
-    objects.removeAll { unreadable.contains($0.image) }
-    guard objects.contains(where: { !$0.isCrowd }) else {
+    return seen
+  }
+}
+
+extension [CocoObject] {
+  /// Gives objects the detector's classes and drops those of others.
+  /// - Returns: how many were dropped, without crowds.
+  fileprivate mutating func keep(_ known: ClassesInDataset) throws(ScrlError) -> Int {
+    let all = count { !$0.isCrowd }
+    self = compactMap { object in
+      guard let label = known.mapping.numbers[object.category] else { return nil }
+      var object = object
+      object.category = label
+      return object
+    }
+    guard !isEmpty else {
       throw ScrlError(
-        .data, "detector_measure: no image with objects could be read · expected JPEGs")
+        .data,
+        "detector_measure: got objects of \(listed(known.mapping.unknownNames)) alone · expected "
+          + "objects of the detector's classes")
     }
-    let categories = max(classes.count, (objects.map(\.category).max() ?? 0) + 1)
-    // An unmatched detection's range of size goes by its box when boxes are judged, as Detectron2
-    // has it.
-    func figures(_ kind: CocoKind) throws(ScrlError) -> CocoMetrics {
-      let judged = kind == .segm ? found : found.map(\.withoutMask)
-      return try evaluateCoco(
-        groundTruth: objects, detections: judged, kind: kind, categories: categories,
-        workers: engine.workers)
+    return all - count { !$0.isCrowd }
+  }
+}
+
+extension ClassesInDataset {
+  fileprivate func tell(unknownObjects: Int, absentDetections: Int) {
+    let notes = [
+      mapping.unknownNote.map { "\($0): \(unknownObjects) objects leave the figures" },
+      mapping.absentNote.map { "\($0): \(absentDetections) detections leave the figures" },
+    ]
+    for note in mapping.notes + notes.compactMap({ $0 }) {
+      Log.shared.note("detector_measure: \(note)")
     }
-    return DetectorFigures(
-      boxes: try figures(.bbox), masks: masks ? try figures(.segm) : nil,
-      images: dataset.count - unreadable.count, leftOut: unreadable.count,
-      objects: objects.count { !$0.isCrowd }, crowds: objects.count(where: \.isCrowd),
-      detections: found.count)
   }
 }
 
@@ -132,22 +194,25 @@ extension DatasetReader {
 /// `[{"image_id": …, "category_id": …, "bbox": [x, y, w, h], "score": …, "segmentation": …}, …]`
 private final class ResultsFile {
   private let file: NewTextFile
-  private let classes: DetectorClasses
+  private let classes: ClassesInDataset
   private let ids: [Int64]  // of the images
   private var isFirst = true
 
-  init(_ path: String, _ detector: Detector, _ dataset: DatasetReader) throws(ScrlError) {
+  init(
+    _ path: String, _ classes: ClassesInDataset, _ dataset: DatasetReader
+  ) throws(ScrlError) {
     file = try NewTextFile(path: path)
-    classes = detector.classes
+    self.classes = classes
     ids = cocoImageIDs(dataset)
   }
 
   func add(_ detections: [Detection], image: Int) throws(ScrlError) {
     for each in detections {
+      guard let category = classes.categoryIDs[each.label] else { continue }
       let box = CocoBox(each.box)
       var line =
         (isFirst ? "[\n" : ",\n") + "{\"image_id\": \(ids[image]), \"category_id\": "
-        + "\(classes.categoryID(of: each.label)), \"bbox\": [\(box.x), \(box.y), \(box.width), "
+        + "\(category), \"bbox\": [\(box.x), \(box.y), \(box.width), "
         + "\(box.height)], \"score\": \(each.score)"
       if let mask = each.mask {
         line +=

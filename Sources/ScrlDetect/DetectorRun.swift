@@ -18,7 +18,8 @@ package final class DetectorRun: StoppableRun {
     engine: any Engine
   ) throws(ScrlError) {
     try asked.check()
-    let samples = try DetectionSamples(dataset)
+    let samples = try DetectionSamples(dataset, empty: asked.detect.empty)
+    samples.tellLeftOut()
     var config = asked
     if config.detect.classes == 0 { config.detect.classes = samples.classCount }
     let detector = try Detector(

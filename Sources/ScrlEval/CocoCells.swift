@@ -1,6 +1,6 @@
 // Objects and detections sorted into cells, one for each class and image that has any. Within a
-// cell, objects keep their order; detections are ordered by score, the best 100 are kept, and equal
-// scores keep their order too (pycocotools sorts by a stable merge sort).
+// cell, objects keep their order; detections are ordered by score, the best so many are kept, and
+// equal scores keep their order too (pycocotools sorts by a stable merge sort).
 
 import ScrlBase
 
@@ -17,6 +17,13 @@ struct CocoCells {
   private(set) var detectionOrder: [Int] = []
   private(set) var cellsOfCategory: [Range<Int>] = []
 
+  /// Detections that do not count, and the cells that have such.
+  var beyond: (detections: Int, cells: Int) {
+    let fuller = cells.filter { $0.kept < $0.detections.count }
+    return (fuller.reduce(0) { $0 + $1.detections.count - $1.kept }, fuller.count)
+  }
+
+  /// - Parameter most: detections of a cell that count.
   init(
     _ objects: [CocoObject], _ detections: [CocoDetection], categories: Int, most: Int,
     _ workers: Workers

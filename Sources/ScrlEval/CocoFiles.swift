@@ -9,45 +9,26 @@ import ScrlBase
 import ScrlImage
 import ScrlStore
 
-package struct CocoLeftOut: Sendable, Equatable {
-  package let list: String  // "images", "categories", "annotations" or "detections"
-  package let name: String  // "annotation 7", "detection 3 of the list"
-  package let reason: String
-
-  package var text: String { "\(name): \(reason)" }
-}
-
-package struct CocoComparison: Sendable {
-  package struct Category: Sendable {
-    package let id: Int64
-    package let name: String
-    package var objects = 0  // without crowds
-    package var crowds = 0
-    package var detections = 0
-  }
-
-  package let kind: CocoKind
-  package let images: Int
-  package internal(set) var categories: [Category]
-  package let metrics: CocoMetrics
-  package let leftOut: [CocoLeftOut]
-  package let notes: [String]
-}
-
 /// - Parameters:
+///   - categories: of the detections, instead of those that the results bring along.
 ///   - leavesOut: entries that cannot be used are listed; otherwise the first is an error.
 ///   - workers: do not change the result.
 /// - Throws: `.data` naming the entry.
 package func evaluateCoco(
-  truth: CocoAnnotations, results: CocoResults, kind: CocoKind, leavesOut: Bool,
-  workers: Workers = Workers()
+  truth: CocoAnnotations, results: CocoResults, categories given: [CocoAnnotations.Category]? = nil,
+  kind: CocoKind, limits: CocoLimits = .standard, leavesOut: Bool, workers: Workers = Workers()
 ) throws(ScrlError) -> CocoComparison {
   var desk = CocoDesk(truth, kind, leavesOut: leavesOut)
-  let objects = try desk.objects(truth, workers)
-  let detections = try desk.detections(results, workers)
+  var objects = try desk.objects(truth, workers)
+  let classes = try CocoClasses(
+    desk.categories, used: Set(objects.map(\.category)), given ?? results.categories,
+    found: results.entries)
+  let (detections, absent) = try desk.detections(results, classes, workers)
+  let unknown = objects.count { !$0.isCrowd && classes.unknown.contains($0.category) }
+  objects.removeAll { classes.unknown.contains($0.category) }
   let metrics = try evaluateCoco(
     groundTruth: objects, detections: detections, kind: kind, categories: desk.categories.count,
-    workers: workers)
+    limits: limits, workers: workers)
   var categories = desk.categories.map { CocoComparison.Category(id: $0.id, name: $0.name) }
   for object in objects {
     if object.isCrowd {
@@ -60,7 +41,10 @@ package func evaluateCoco(
   for detection in detections { categories[detection.category].detections += 1 }
   return CocoComparison(
     kind: kind, images: desk.imageCount, categories: categories, metrics: metrics,
-    leftOut: desk.leftOut, notes: desk.notes)
+    leftOut: desk.leftOut,
+    notes: desk.notes + classes.notes(unknownObjects: unknown, absentDetections: absent)
+      + metrics.notes,
+    match: classes.match, unknownObjects: unknown, absentDetections: absent)
 }
 
 /// Turns entries into objects and detections, and keeps what did not pass.
@@ -202,9 +186,10 @@ private struct CocoDesk {
     return objects
   }
 
+  /// And how many were of a class that the ground truth lacks.
   mutating func detections(
-    _ results: CocoResults, _ workers: Workers
-  ) throws(ScrlError) -> [CocoDetection] {
+    _ results: CocoResults, _ classes: CocoClasses, _ workers: Workers
+  ) throws(ScrlError) -> ([CocoDetection], absent: Int) {
     for problem in results.problems {
       reject("detections", "detection \(problem.place) of the list", problem.reason)
     }
@@ -222,11 +207,19 @@ private struct CocoDesk {
       return try drawing(of: outline, size: sizes[rank])
     }
     var detections: [CocoDetection] = []
+    var absent = 0
     for (place, entry) in found.enumerated() {
       let name = "detection \(entry.place) of the list"
-      var reason = refusal(
-        entry.imageID, entry.categoryID,
-        shown: (results.shownImage(entry), results.shownCategory(entry)))
+      var reason = refusal(entry.imageID, shown: results.shownImage(entry))
+      var category: Int?
+      switch classes.place(of: entry.categoryID) {
+      case .known(let place): category = place
+      case .foreign:
+        absent += 1
+        continue
+      case .none:
+        reason = reason ?? classes.refusal(of: results.shownCategory(entry))
+      }
       // A box must not stand in for a mask that is broken.
       if kind == .segm || !haveBoxes { reason = reason ?? entry.maskFault }
       var drawing: RunLengths?
@@ -245,9 +238,7 @@ private struct CocoDesk {
         reason = reason ?? "bbox is \(box.text), expected finite numbers"
       }
       if reason == nil { reason = sizeRefusal(drawing, entry.imageID) }
-      guard reason == nil, let box, let image = rankOfImage[entry.imageID],
-        let category = placeOfCategory[entry.categoryID]
-      else {
+      guard reason == nil, let box, let image = rankOfImage[entry.imageID], let category else {
         reject("detections", name, reason ?? "has no box")
         continue
       }
@@ -257,7 +248,7 @@ private struct CocoDesk {
           area: haveBoxes ? box.area : nil, mask: drawing))
     }
     if let failure { throw failure }
-    return detections
+    return (detections, absent)
   }
 
   /// Where the file tells no size of an image, its first mask does.
@@ -271,15 +262,16 @@ private struct CocoDesk {
       + "\(imageID) \(known.height)×\(known.width)"
   }
 
-  /// - Parameter shown: how messages show the ids; nil: as numbers.
-  private func refusal(
-    _ image: Int64, _ category: Int64, shown: (image: String, category: String)? = nil
-  ) -> String? {
-    if rankOfImage[image] == nil {
-      return "image_id \(shown?.image ?? "\(image)") is no image of the ground truth"
-    }
+  /// - Parameter shown: how messages show the id; nil: as a number.
+  private func refusal(_ image: Int64, shown: String? = nil) -> String? {
+    guard rankOfImage[image] == nil else { return nil }
+    return "image_id \(shown ?? "\(image)") is no image of the ground truth"
+  }
+
+  private func refusal(_ image: Int64, _ category: Int64) -> String? {
+    if let reason = refusal(image) { return reason }
     if placeOfCategory[category] == nil {
-      return "category_id \(shown?.category ?? "\(category)") is no category of the ground truth"
+      return "category_id \(category) is no category of the ground truth"
     }
     return nil
   }

@@ -13,7 +13,7 @@ import ScrlImage
 enum CocoRules {
   static let thresholds = points(from: 0.5, to: 0.95, count: 10)
   static let recalls = points(from: 0, to: 1, count: 101)
-  static let detectionLimits = [1, 10, 100]
+  static let mostDetections = 1_000_000
   /// All, small, medium, large; both ends belong to a range.
   static let areas: [ClosedRange<Double>] = [0...1e10, 0...1024, 1024...9216, 9216...1e10]
 

@@ -1,5 +1,6 @@
 // COCO's detection metrics as pycocotools' COCOeval computes them: average precision and recall over
-// ten overlaps, four ranges of area and at most 1, 10 or 100 detections an image and class.
+// ten overlaps, four ranges of area and at most 1, 10 or 100 detections an image and class (or other
+// limits). Precision is always with the largest limit, where pycocotools' summary looks for 100.
 // Letters: T thresholds, R recall points, K classes, A ranges of area.
 // −1 stands where a class has no object in a range, and for a mean over nothing.
 
@@ -23,9 +24,12 @@ package struct CocoMetrics: Sendable {
 
   package let figures: CocoFigures
   package let ofCategory: [CocoFigures]
+  package let limits: CocoLimits
+  package let uncounted: Int  // detections beyond the largest limit
+  package let notes: [String]
   private let classes: [CocoClass?]
 
-  /// Precision at the R recall points of a class, over all areas and with 100 detections; all −1
+  /// Precision at the R recall points of a class, over all areas and with the largest limit; all −1
   /// for a class without an object.
   package func curve(category: Int, threshold: Int) -> [Double] {
     let count = CocoRules.recalls.count
@@ -35,8 +39,19 @@ package struct CocoMetrics: Sendable {
     return Array(found.curves[threshold * count..<(threshold + 1) * count])
   }
 
-  fileprivate init(_ classes: [CocoClass?]) {
+  fileprivate init(
+    _ classes: [CocoClass?], _ limits: CocoLimits, beyond: (detections: Int, cells: Int)
+  ) {
     self.classes = classes
+    self.limits = limits
+    uncounted = beyond.detections
+    notes =
+      uncounted == 0
+      ? []
+      : [
+        "\(uncounted) detections do not count: \(beyond.cells) times an image has more than "
+          + "\(limits.most) of a class · max_detections tells how many count"
+      ]
     figures = CocoFigures(classes[...])
     ofCategory = classes.indices.map { CocoFigures(classes[$0...$0]) }
   }
@@ -45,12 +60,13 @@ package struct CocoMetrics: Sendable {
 /// The metrics of detections on images whose objects are known.
 /// - Parameters:
 ///   - categories: how many classes there are; a class is a number below it.
+///   - limits: how many detections of an image and class count.
 ///   - workers: do not change the result.
 /// - Throws: `.data` for a class out of range, numbers that are not finite, a missing mask, masks
 ///   of one image that differ in size.
 package func evaluateCoco(
   groundTruth: [CocoObject], detections: [CocoDetection], kind: CocoKind, categories: Int,
-  workers: Workers = Workers()
+  limits: CocoLimits = .standard, workers: Workers = Workers()
 ) throws(ScrlError) -> CocoMetrics {
   for (place, object) in groundTruth.enumerated() {
     try check(object, place, kind, categories: categories)
@@ -60,8 +76,7 @@ package func evaluateCoco(
   }
   if kind == .segm { try checkMaskSizes(groundTruth, detections) }
   let sorted = CocoCells(
-    groundTruth, detections, categories: categories, most: CocoRules.detectionLimits.last ?? 0,
-    workers)
+    groundTruth, detections, categories: categories, most: limits.most, workers)
   let matcher = CocoMatcher(
     kind: kind, objects: groundTruth, detections: detections, sorted: sorted)
   var outcomes = [CocoOutcome](repeating: CocoOutcome(), count: detections.count)
@@ -75,10 +90,10 @@ package func evaluateCoco(
   classes.withUnsafeMutableBufferPointer { buffer in
     let buffer = buffer
     workers.run(categories) { category in
-      buffer[category] = CocoClass(CocoRanking(category, matcher, outcomes))
+      buffer[category] = CocoClass(CocoRanking(category, matcher, outcomes), limits)
     }
   }
-  return CocoMetrics(classes)
+  return CocoMetrics(classes, limits, beyond: sorted.beyond)
 }
 
 private func checkMaskSizes(
@@ -103,26 +118,26 @@ private func checkMaskSizes(
 /// What is kept of a class that has objects.
 private struct CocoClass: Sendable {
   let objects: [Int]  // (A) that count
-  private(set) var precision: [[Double]]  // (A,T) mean over the recall points, 100 detections
+  private(set) var precision: [[Double]]  // (A,T) mean over the recall points, largest limit
   private(set) var recall: [[Double]]  // (setting,T)
-  private(set) var curves: [Double] = []  // (T,R) all areas, 100 detections
+  private(set) var curves: [Double] = []  // (T,R) all areas, largest limit
 
   /// The ranges of area and limits of detections that the figures of recall are for.
   static let settings = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (3, 2)]
 
-  init?(_ ranking: CocoRanking) {
+  init?(_ ranking: CocoRanking, _ limits: CocoLimits) {
     guard ranking.objects.contains(where: { $0 > 0 }) else { return nil }
     objects = ranking.objects
     precision = CocoRules.areas.map { _ in [] }
     recall = Self.settings.map { _ in [] }
-    let kept = CocoRules.detectionLimits.map { ranking.outcomes(limit: $0) }
+    let kept = limits.values.map { ranking.outcomes(limit: $0) }
     for (setting, (area, limit)) in Self.settings.enumerated() where objects[area] > 0 {
       for threshold in CocoRules.thresholds.indices {
         let curve = PrecisionCurve(
           kept[limit], bit: CocoOutcome.bit(area: area, threshold: threshold),
           objects: objects[area])
         recall[setting].append(curve.recall)
-        guard limit == CocoRules.detectionLimits.count - 1 else { continue }
+        guard limit == limits.values.count - 1 else { continue }
         let sampled = curve.sampled()
         precision[area].append(sampled.reduce(0, +) / Double(sampled.count))
         if area == 0 { curves += sampled }

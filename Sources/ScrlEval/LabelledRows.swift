@@ -1,6 +1,7 @@
 // Which images, boxes or feature rows take part, under which class, and which are held out.
 
 import ScrlBase
+import ScrlStore
 import ScrlTensor
 
 /// One image of a dataset, or one row of a feature matrix.
@@ -75,6 +76,39 @@ struct LabelledRows {
       if place % 5 == 4 { test.append(entry.row) } else { train.append(entry.row) }
     }
     return (train, test)
+  }
+}
+
+/// The test set's labels as train numbers its classes, and how the classes were matched.
+struct MatchedLabels {
+  /// What a class that train lacks is given: no train label.
+  private static let foreign = Int(Int32.max) + 1
+
+  let match: ClassMatch
+  private let mapping: ClassMapping?  // nil: there is one file
+
+  init(_ train: ClassTable, _ test: ClassTable?, _ operation: String) throws(ScrlError) {
+    guard let test, test != train else {
+      (mapping, match) = (nil, ClassMatch())
+      return
+    }
+    let made = try ClassMapping(train, test, for: operation)
+    for note in made.notes + [made.absentNote].compactMap({ $0 }) {
+      Log.shared.note("\(operation): \(note)")
+    }
+    (mapping, match) = (made, made.match)
+  }
+
+  /// - Parameter labels: the test set's own, −1: none.
+  func inTrain(_ labels: [Int]) -> [Int] {
+    guard let mapping else { return labels }
+    return labels.map { $0 < 0 ? $0 : mapping.numbers[$0] ?? MatchedLabels.foreign + $0 }
+  }
+
+  /// Tells of the test rows that no answer can be right for.
+  func tell(unseen: Int, _ rows: String, _ operation: String) {
+    guard let note = mapping?.unknownNote else { return }
+    Log.shared.note("\(operation): \(note): \(unseen) test \(rows) count as wrong")
   }
 }
 

@@ -16,8 +16,10 @@ package func evaluateLinear(
 ) throws(ScrlError) -> LinearReport {
   let start = monotonicSeconds()
   try options.check()
+  let matched = try MatchedLabels(train.imageClasses, test?.imageClasses, options.operation)
   let rows = try LabelledRows(
-    train: train.labels, test: test?.labels, seed: options.seed, for: options.operation)
+    train: train.labels, test: test.map { matched.inTrain($0.labels) }, seed: options.seed,
+    for: options.operation)
   let recipe = try LinearRecipe(
     options, model: backbone.config, trainImages: rows.train.count)
   let meter = Meter(
@@ -44,6 +46,8 @@ package func evaluateLinear(
   var report = try LinearRun(
     rows, recipe, options, train: source, test: tested, meter, engine: engine
   ).report()
+  report.match = matched.match
+  matched.tell(unseen: report.unseen, "images", options.operation)
   report.seconds = monotonicSeconds() - start
   return report
 }

@@ -5,6 +5,7 @@ import ScrlBase
 import ScrlImage
 import ScrlMethod
 import ScrlNN
+import ScrlStore
 
 package struct LinearOptions: Equatable, Sendable {
   /// Which views of a train image the layer learns from.
@@ -107,7 +108,8 @@ package struct LinearReport: Equatable, Sendable {
   package var trainImages = 0
   package var testImages = 0
   package var leftOut = 0  // without a label, or unreadable
-  package var unseen = 0  // test images of a class that train lacks
+  package var unseen = 0  // test images of a class that train lacks: counted as wrong
+  package var match = ClassMatch()
   package var batch = 0
   package var baseRate = 0.0
   package var seconds = 0.0

@@ -53,6 +53,7 @@ package struct NeighbourReport: Equatable, Sendable {
   package var testImages = 0
   package var leftOut = 0  // without a label, or unreadable
   package var unseen = 0  // test images of a class that train lacks: counted as wrong
+  package var match = ClassMatch()
   package var seconds = 0.0
 }
 
@@ -65,8 +66,9 @@ package func evaluateNeighbours(
 ) throws(ScrlError) -> NeighbourReport {
   let start = monotonicSeconds()
   try options.check()
+  let matched = try MatchedLabels(train.imageClasses, test?.imageClasses, operation)
   let rows = try LabelledRows(
-    train: train.labels, test: test?.labels, seed: options.seed,
+    train: train.labels, test: test.map { matched.inTrain($0.labels) }, seed: options.seed,
     limits: (options.trainImages, options.testImages), for: operation)
   let tally = Tally(operation, total: rows.train.count + rows.test.count, listener)
   let reading = ImageReading(
@@ -92,6 +94,8 @@ package func evaluateNeighbours(
     try tally.advance(0)
   }
   report.chance = rows.chance
+  report.match = matched.match
+  matched.tell(unseen: report.unseen, "images", operation)
   report.leftOut =
     rows.unlabelled + rows.train.count + rows.test.count - report.trainImages
     - report.testImages

@@ -22,6 +22,7 @@ package struct RegionReport: Equatable, Sendable {
   package var testImages = 0
   package var leftOut = 0  // boxes of these images: no label, crowd, empty, unreadable
   package var unseen = 0  // test boxes of a class that train lacks: counted as wrong
+  package var match = ClassMatch()
   package var neighbours = 0  // as used
   package var batch = 0
   package var baseRate = 0.0
@@ -37,6 +38,7 @@ package func evaluateRegions(
 ) throws(ScrlError) -> RegionReport {
   let start = monotonicSeconds()
   try options.check(operation)
+  let matched = try MatchedLabels(train.boxClasses, test?.boxClasses, operation)
   let split = try ImageSplit(train, test, options)
   let total = split.train.count + split.test.count
   let tally = Tally(operation, total: total, listener)
@@ -48,7 +50,7 @@ package func evaluateRegions(
   let learnt = try features(train, split.train)
   let tested = try features(test ?? train, split.test)
   let rows = try LabelledRows(
-    train: learnt.labels, test: tested.labels, seed: options.seed, for: operation)
+    train: learnt.labels, test: matched.inTrain(tested.labels), seed: options.seed, for: operation)
 
   var report = RegionReport()
   report.classes = rows.classes
@@ -57,6 +59,8 @@ package func evaluateRegions(
   (report.trainImages, report.testImages) = (Set(learnt.images).count, Set(tested.images).count)
   report.leftOut = learnt.leftOut + tested.leftOut
   report.unseen = rows.test.count { $0.label < 0 }
+  report.match = matched.match
+  matched.tell(unseen: report.unseen, "boxes", operation)
 
   // Neighbours first: the linear layer standardises the features in place.
   report.neighbours = min(options.neighbours, rows.train.count)

@@ -19,6 +19,9 @@ package enum CheckpointPlace {
   package static let ranks = "/training/ranks"
   package static let datasetPath = "/training/dataset_path"
   package static let fingerprint = "/training/dataset_fingerprint"
+  /// Of a training that needs the images' classes.
+  package static let labels = "/training/label_fingerprint"
+  package static let classNames = "/training/class_names"
   /// "detector" in a detector's checkpoint; pretraining's have none.
   package static let task = "/training/task"
 }

@@ -29,6 +29,7 @@ package struct DetectConfig: Equatable, Sendable {
   package var maxSize = 1333
   package var testSize = 800
   package var flips = true
+  package var empty = false
 
   package var norm = Norm.frozen
   package var freezeAt = 2

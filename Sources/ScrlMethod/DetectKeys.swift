@@ -9,7 +9,7 @@ extension ConfigKey {
     integer(
       "detect.classes", \.detect.classes, 0...100_000, "classes of the boxes; 0: the dataset's"),
     integer("detect.batch", \.detect.batch, 1...4096, "images per step"),
-    integer("detect.epochs", \.detect.epochs, 1...1_000_000, "passes over the images with boxes"),
+    integer("detect.epochs", \.detect.epochs, 1...1_000_000, "passes over the images that are learnt from"),
     integer(
       "detect.steps", \.detect.steps, 0...1_000_000_000,
       "length of the schedule in steps; 0: from detect.epochs"),
@@ -33,6 +33,9 @@ extension ConfigKey {
       "detect.max_size", \.detect.maxSize, 16...8192, "pixels of its longer side, at most"),
     integer("detect.test_size", \.detect.testSize, 16...4096, "the shorter side in inference"),
     boolean("detect.flip", \.detect.flips, "mirrors half of the images in training"),
+    boolean(
+      "detect.empty", \.detect.empty,
+      "images without any box take part in training, as background; false: they are left out"),
     choice(
       "detect.norm", \.detect.norm,
       "the backbone's BatchNorms: constants as they came, or trained on each batch's statistics"),

@@ -31,6 +31,12 @@ func writeCheckpoint(
     try writer.write(Place.datasetPath, attribute: dataset.absolutePath)
     try writer.write(
       Place.fingerprint, integer: Int64(bitPattern: dataset.fingerprint))
+    if trainer.config.usesLabels {
+      try writer.write(
+        Place.labels, integer: Int64(bitPattern: dataset.labelFingerprint))
+      let names = dataset.classes.map { oneLine($0) + "\n" }.joined()
+      if names.utf8.count <= 1 << 20 { try writer.write(Place.classNames, text: names) }
+    }
   }
   try writer.writeTable(Place.metrics, columns: Metrics.columns, rows: metrics.rows)
   try writer.finish()
@@ -81,6 +87,17 @@ struct SavedTraining {
     guard dataset.fingerprint == expected else {
       throw ScrlError(
         .data, "resume: \(dataset.path) is not the dataset that the run began with")
+    }
+    guard config.usesLabels, reader.has(Place.labels) else { return }
+    if reader.has(Place.classNames) {
+      let names = try reader.text(Place.classNames)
+        .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+      try checkNames(names, of: dataset)
+    }
+    guard try reader.integer(Place.labels) == Int64(bitPattern: dataset.labelFingerprint) else {
+      throw ScrlError(
+        .data,
+        "resume: \(dataset.path) gives its images other classes than when the run began")
     }
   }
 

@@ -11,7 +11,8 @@ import ScrlImage
 package func writeCoco(
   _ dataset: DatasetReader, to path: String, libraryVersion: String
 ) throws(ScrlError) {
-  let categories = try Categories(dataset)
+  let categories = Categories(dataset)
+  try checkClasses(dataset)
   let ids = cocoImageIDs(dataset)
   let file = try NewTextFile(path: path)
   try file.write(
@@ -96,12 +97,28 @@ package func cocoImageIDs(_ dataset: DatasetReader) -> [Int64] {
   return known.map { $0 ?? free.next() }
 }
 
+/// Category ids of all classes that are named or in use, by their numbers: their own, or the first
+/// free ones from 1.
+package func cocoCategoryIDs(_ dataset: DatasetReader) -> [Int32: Int64] {
+  Categories(dataset).idOfLabel
+}
+
+private func checkClasses(_ dataset: DatasetReader) throws(ScrlError) {
+  for index in 0..<dataset.count {
+    if let place = dataset.boxes(of: index).firstIndex(where: { $0.label < 0 }) {
+      throw ScrlError(
+        .data,
+        "write_coco: box \(place) of image \(index) has no class · expected one, COCO needs it")
+    }
+  }
+}
+
 /// Every named class, and what labels name beyond them.
 private struct Categories {
   private(set) var entries: [(id: Int64, name: String)] = []
   private(set) var idOfLabel: [Int32: Int64] = [:]
 
-  init(_ dataset: DatasetReader) throws(ScrlError) {
+  init(_ dataset: DatasetReader) {
     let known = dataset.classIDs.map { Int64($0) }
     var free = FreeIDs(taken: Set(known.filter { $0 >= 0 }))
     for (label, name) in dataset.classes.enumerated() {
@@ -110,13 +127,7 @@ private struct Categories {
       idOfLabel[Int32(label)] = id
     }
     for index in 0..<dataset.count {
-      for (place, box) in dataset.boxes(of: index).enumerated() {
-        guard box.label >= 0 else {
-          throw ScrlError(
-            .data,
-            "write_coco: box \(place) of image \(index) has no class · expected one, COCO needs it")
-        }
-        guard idOfLabel[box.label] == nil else { continue }
+      for box in dataset.boxes(of: index) where box.label >= 0 && idOfLabel[box.label] == nil {
         let id = free.next()
         entries.append((id, "class \(box.label)"))
         idOfLabel[box.label] = id

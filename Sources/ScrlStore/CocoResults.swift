@@ -1,6 +1,7 @@
 // A COCO results list as plain values: [{"image_id", "category_id", "bbox" or "segmentation",
-// "score"}, …]. Text that is no JSON list is an error; an entry that is not well formed is left out
-// and listed. Not here: whether images and classes are known, what is drawn of the masks.
+// "score"}, …]. Or an object with that list as "annotations" and the "categories" that its ids are
+// of, as tools write that keep predictions like annotations. Other text is an error; an entry that
+// is not well formed is left out and listed. Not here: whether images and classes are known, what is drawn of the masks.
 
 import ScrlBase
 
@@ -24,8 +25,10 @@ package struct CocoResults: Sendable {
   package private(set) var problems: [Problem] = []
   package private(set) var count = 0
   package private(set) var notes: [String] = []  // how the file was understood
-  private var images: CocoIDs
-  private var categories: CocoIDs
+  /// What the category ids mean; nil: the text does not tell, they are the ground truth's.
+  package private(set) var categories: [CocoAnnotations.Category]?
+  private var imageIDs: CocoIDs
+  private var categoryIDs: CocoIDs
   private var quoted = 0
 
   /// - Parameters:
@@ -34,41 +37,75 @@ package struct CocoResults: Sendable {
   package init(
     json: [UInt8], source: String, truth: CocoAnnotations? = nil
   ) throws(ScrlError) {
-    images = truth?.imageIDs ?? CocoIDs()
-    categories = truth?.categoryIDs ?? CocoIDs()
+    imageIDs = truth?.imageIDs ?? CocoIDs()
+    categoryIDs = truth?.categoryIDs ?? CocoIDs()
     let (text, mark) = try plainJSON(json, source: source)
     if let mark { notes.append(mark) }
     var reader = JSONReader(text, source: source, takesNonFinite: true)
-    guard try reader.kind() == .array else {
-      throw reader.failure("got \(try reader.kind().phrase), expected a list of COCO results")
-    }
-    try reader.array { (reader) throws(ScrlError) in
-      try readEntry(&reader)
-      count += 1
+    switch try reader.kind() {
+    case .array: try readEntries(&reader)
+    case .object: try readObject(&reader)
+    case let kind:
+      throw reader.failure("got \(kind.phrase), expected a list of COCO results")
     }
     try reader.finish()
     if quoted > 0 { notes.append("\(quoted) numbers are in quotes: taken as numbers") }
     settle(truth)
   }
 
-  /// Ids that are text become the numbers that they have in the truth.
+  /// Results with the categories that they are of.
+  private mutating func readObject(_ reader: inout JSONReader) throws(ScrlError) {
+    var seen: Set<String> = []
+    try reader.object { (reader, name) throws(ScrlError) in
+      guard ["annotations", "categories"].contains(name) else { return }
+      guard seen.insert(name).inserted else {
+        throw reader.failure("a second list \"\(name)\"")
+      }
+      if name == "annotations" {
+        try readEntries(&reader)
+      } else {
+        categories = try readCategories(&reader, &categoryIDs)
+      }
+    }
+    guard seen.contains("annotations") else {
+      throw reader.failure(
+        "got an object without \"annotations\", expected a list of COCO results, or an object "
+          + "with annotations and categories")
+    }
+  }
+
+  private mutating func readEntries(_ reader: inout JSONReader) throws(ScrlError) {
+    try reader.array { (reader) throws(ScrlError) in
+      try readEntry(&reader)
+      count += 1
+    }
+  }
+
+  /// Ids that are text become the numbers that they have in the truth; those of categories of the
+  /// results' own, the numbers that these get.
   private mutating func settle(_ truth: CocoAnnotations?) {
-    guard !images.isEmpty || !categories.isEmpty else { return }
+    guard !imageIDs.isEmpty || !categoryIDs.isEmpty else { return }
     let known = Set(truth?.images.map(\.id) ?? [])
-    let named = Dictionary(truth?.categories.map { ($0.name, $0.id) } ?? []) { first, _ in first }
-    let classes = Set(named.values)
+    var classes: Set<Int64>
+    var named: [String: Int64] = [:]
+    if let categories {
+      (self.categories, classes) = settled(categories, &categoryIDs)
+    } else {
+      named = Dictionary(truth?.categories.map { ($0.name, $0.id) } ?? []) { first, _ in first }
+      classes = Set(named.values)
+    }
     for place in entries.indices {
       let category = entries[place].categoryID
-      entries[place].imageID = images.settled(entries[place].imageID) { known.contains($0) }
+      entries[place].imageID = imageIDs.settled(entries[place].imageID) { known.contains($0) }
       entries[place].categoryID =
-        categories.text(of: category).flatMap { named[$0] }
-        ?? categories.settled(category) { classes.contains($0) }
+        categoryIDs.text(of: category).flatMap { named[$0] }
+        ?? categoryIDs.settled(category) { classes.contains($0) }
     }
   }
 
   /// How a message shows an entry's ids.
-  package func shownImage(_ entry: Entry) -> String { images.shown(entry.imageID) }
-  package func shownCategory(_ entry: Entry) -> String { categories.shown(entry.categoryID) }
+  package func shownImage(_ entry: Entry) -> String { imageIDs.shown(entry.imageID) }
+  package func shownCategory(_ entry: Entry) -> String { categoryIDs.shown(entry.categoryID) }
 
   private mutating func readEntry(_ reader: inout JSONReader) throws(ScrlError) {
     var fields = FieldReader()
@@ -79,8 +116,8 @@ package struct CocoResults: Sendable {
     var (boxFault, maskFault): (CocoReason?, CocoReason?)
     try fields.object(&reader) { (reader, fields, key) throws(ScrlError) in
       switch key {
-      case "image_id": try fields.id(&reader, key, &images, &image)
-      case "category_id": try fields.id(&reader, key, &categories, &category)
+      case "image_id": try fields.id(&reader, key, &imageIDs, &image)
+      case "category_id": try fields.id(&reader, key, &categoryIDs, &category)
       case "score": try fields.score(&reader, key, &score)
       case "segmentation": try fields.segmentation(&reader, key, &segmentation, &maskFault)
       case "bbox": try fields.box(&reader, key, &box, &boxFault)
@@ -106,4 +143,66 @@ package struct CocoResults: Sendable {
         segmentation: maskFault == nil ? segmentation ?? .none : .none,
         maskFault: maskFault?.text))
   }
+}
+
+/// The categories that detections are of: a list of {"id", "name"}, or an object with it as
+/// "categories", such as a COCO annotation file. A category may lack a name.
+/// - Parameter source: what errors call the text, such as its path.
+package func cocoCategories(
+  json: [UInt8], source: String
+) throws(ScrlError) -> [CocoAnnotations.Category] {
+  var reader = JSONReader(
+    try plainJSON(json, source: source).text, source: source, takesNonFinite: true)
+  var found: [CocoAnnotations.Category]?
+  var ids = CocoIDs()
+  if try reader.kind() == .object {
+    try reader.object { (reader, name) throws(ScrlError) in
+      guard name == "categories" else { return }
+      guard found == nil else { throw reader.failure("a second list \"categories\"") }
+      found = try readCategories(&reader, &ids)
+    }
+  } else {
+    found = try readCategories(&reader, &ids)
+  }
+  try reader.finish()
+  guard let found else { throw reader.failure("got an object without \"categories\"") }
+  return settled(found, &ids).categories
+}
+
+/// Categories with the numbers of ids that are text, and those numbers.
+private func settled(
+  _ categories: [CocoAnnotations.Category], _ ids: inout CocoIDs
+) -> (categories: [CocoAnnotations.Category], numbers: Set<Int64>) {
+  ids.settle(categories.map(\.id))
+  let numbered = categories.map { each in
+    CocoAnnotations.Category(id: ids.settled(each.id) { _ in false }, name: each.name)
+  }
+  return (numbered, Set(numbered.map(\.id)))
+}
+
+private func readCategories(
+  _ reader: inout JSONReader, _ ids: inout CocoIDs
+) throws(ScrlError) -> [CocoAnnotations.Category] {
+  var categories: [CocoAnnotations.Category] = []
+  try reader.array { (reader) throws(ScrlError) in
+    var fields = FieldReader()
+    var id: Int64?
+    var name: String?
+    try fields.object(&reader) { (reader, fields, key) throws(ScrlError) in
+      switch key {
+      case "id": try fields.id(&reader, key, &ids, &id)
+      case "name": try fields.spareText(&reader, key, &name)
+      default: break
+      }
+    }
+    fields.require(id, "id")
+    if let id, id < 0, CocoIDs.isNumber(id) {
+      fields.reject(CocoReason("unusable id", "id is \(id), expected 0 or more"))
+    }
+    guard fields.fault == nil, let id else {
+      throw reader.failure("category \(categories.count) \(fields.fault?.text ?? "has no id")")
+    }
+    categories.append(CocoAnnotations.Category(id: id, name: name ?? ""))
+  }
+  return categories
 }

@@ -45,6 +45,13 @@ package final class DatasetReader: Sendable {
     fingerprint = index.fingerprint
   }
 
+  /// Identity of the images' labels.
+  package var labelFingerprint: UInt64 {
+    var hash = FNV1a()
+    hash.update(labels ?? [])
+    return hash.value
+  }
+
   package var count: Int { checksums.count }
   package var hasLabels: Bool { labels != nil }
   package var hasBoxes: Bool { boxes != nil }

@@ -59,6 +59,53 @@ CASE(half_the_objects_are_found) {
   }
 }
 
+CASE(detections_with_categories_go_by_name) {
+  static const char named[] = "[{\"id\": 5, \"name\": \"other\"}, {\"id\": 3, \"name\": \"A \\\"Thing\\\"\"}]";
+  static const char swapped[] = "{\"categories\": [{\"id\": 3, \"name\": \"other\"}, "
+                                "{\"id\": 5, \"name\": \"a \\\"thing\\\"\"}]}";
+  static const char foreign[] = "[{\"id\": 3, \"name\": \"other\"}]";
+  scrl_coco_metrics_options options = {.struct_size = sizeof options};
+  scrl_coco_metrics metrics = {.struct_size = sizeof metrics};
+  NEED(evaluate(found, SCRL_COCO_BBOX, NULL, &metrics));
+  CHECK(strcmp(metrics.matched_by, "ids") == 0 && metrics.absent_classes == 0);
+  options.categories = named, options.category_bytes = sizeof named - 1;
+  NEED(evaluate(found, SCRL_COCO_BBOX, &options, &metrics));
+  CHECK(near(metrics.ap, 51.0 / 101) && strcmp(metrics.matched_by, "names") == 0);
+  CHECK(metrics.detections == 2 && metrics.absent_detections == 0);
+  options.categories = swapped, options.category_bytes = sizeof swapped - 1;
+  NEED(evaluate(found, SCRL_COCO_BBOX, &options, &metrics)); /* they are of "other" then */
+  CHECK(metrics.ap == 0 && metrics.detections == 0 && metrics.absent_detections == 2);
+  CHECK(metrics.absent_classes == 1 && strcmp(metrics.absent_names, "[\"other\"]") == 0);
+  options.categories = foreign, options.category_bytes = sizeof foreign - 1;
+  ANSWERS(SCRL_E_DATA, evaluate(found, SCRL_COCO_BBOX, &options, &metrics));
+  CHECK(strstr(scrl_last_error(), "'other'") != NULL);
+  options.category_bytes = 5;
+  ANSWERS(SCRL_E_FORMAT, evaluate(found, SCRL_COCO_BBOX, &options, &metrics));
+  options.category_bytes = (size_t)-1;
+  ANSWERS(SCRL_E_ARGUMENT, evaluate(found, SCRL_COCO_BBOX, &options, &metrics));
+}
+
+CASE(so_many_detections_count_as_are_asked_for) {
+  static const int32_t wrong[][3] = {{0, 1, 2}, {1, 10, 10}, {100, 10, 1}, {-1, 1, 2}, {1, 2, 1000001}};
+  scrl_coco_metrics_options options = {.struct_size = sizeof options, .max_detections = {1, 2, 3}};
+  scrl_coco_metrics metrics = {.struct_size = sizeof metrics};
+  static const char three[] =
+      "[{\"image_id\": 7, \"category_id\": 3, \"bbox\": [60, 60, 10, 10], \"score\": 0.9},"
+      " {\"image_id\": 7, \"category_id\": 3, \"bbox\": [0, 0, 40, 40], \"score\": 0.8},"
+      " {\"image_id\": 7, \"category_id\": 3, \"bbox\": [100, 0, 40, 40], \"score\": 0.7},"
+      " {\"image_id\": 7, \"category_id\": 3, \"bbox\": [1, 1, 3, 3], \"score\": 0.6}]";
+  NEED(evaluate(three, SCRL_COCO_BBOX, &options, &metrics));
+  CHECK(metrics.ar1 == 0 && metrics.ar10 == 0.5 && metrics.ar100 == 1 && metrics.uncounted == 1);
+  CHECK(metrics.max_detections[0] == 1 && metrics.max_detections[2] == 3);
+  NEED(evaluate(three, SCRL_COCO_BBOX, NULL, &metrics));
+  CHECK(metrics.ar1 == 0 && metrics.ar10 == 1 && metrics.uncounted == 0);
+  CHECK(metrics.max_detections[1] == 10 && metrics.max_detections[2] == 100);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    memcpy(options.max_detections, wrong[i], sizeof options.max_detections);
+    ANSWERS(SCRL_E_ARGUMENT, evaluate(three, SCRL_COCO_BBOX, &options, &metrics));
+  }
+}
+
 CASE(details_are_json_and_curves_come_when_asked_for) {
   static heard plain, curves;
   scrl_coco_metrics_options options = {.struct_size = sizeof options};
@@ -134,6 +181,8 @@ CASE(text_that_is_no_coco_file_is_refused_with_its_place) {
 
 int main(void) {
   RUN(half_the_objects_are_found);
+  RUN(detections_with_categories_go_by_name);
+  RUN(so_many_detections_count_as_are_asked_for);
   RUN(details_are_json_and_curves_come_when_asked_for);
   RUN(what_cannot_be_used_is_refused_or_counted);
   RUN(a_shorter_struct_is_filled_as_far_as_it_reaches);

@@ -49,25 +49,40 @@ static void compress(int x, int y, char *text) {
   *text = 0;
 }
 
-typedef enum contents { MASKS, BOXES, NOTHING } contents;
+/* SWAPPED and the later ones: the same squares with blue as class 0, blue alone, red and blue after
+   a third class, with other names; HALF_EMPTY: without the boxes of odd pictures. */
+typedef enum contents {
+  MASKS, BOXES, NOTHING, SWAPPED, BLUE_ALONE, THREE, FOREIGN, HALF_EMPTY
+} contents;
+
+/* What a dataset calls its classes, and the class of red and of blue, −1: it has none. */
+static const struct {
+  const char *names[3];
+  int32_t red, blue;
+} classes_of[] = {
+    {{"red", "blue", NULL}, 0, 1},  {{"red", "blue", NULL}, 0, 1}, {{"red", "blue", NULL}, 0, 1},
+    {{"blue", "red", NULL}, 1, 0},  {{"blue", NULL, NULL}, -1, 0}, {{"green", "red", "blue"}, 1, 2},
+    {{"cat", "dog", NULL}, 0, 1},   {{"red", "blue", NULL}, 0, 1},
+};
 
 static scrl_dataset *squares(const char *path, contents what) {
   scrl_writer *writer = NULL;
   scrl_dataset *dataset = NULL;
   if (!exists(path)) {
     if (!OK(scrl_writer_new(path, &writer))) return NULL;
-    OK(scrl_writer_add_class(writer, "red", NULL));
-    OK(scrl_writer_add_class(writer, "blue", NULL));
+    for (int i = 0; i < 3 && classes_of[what].names[i]; i++)
+      OK(scrl_writer_add_class(writer, classes_of[what].names[i], NULL));
     for (int i = 0; i < IMAGES; i++) {
       int x, y;
       char runs[1024];
       paint(i, &x, &y);
       compress(x, y, runs);
       const float box[4] = {(float)x, (float)y, (float)(x + BOX), (float)(y + BOX)};
-      const int32_t label = i % 2;
+      const int32_t label = i % 2 ? classes_of[what].blue : classes_of[what].red;
       const char *const masks[1] = {runs};
       scrl_annotation note = {.struct_size = sizeof note, .label = -1};
-      if (what != NOTHING) note.box_count = 1, note.boxes = box, note.box_labels = &label;
+      if (what != NOTHING && label >= 0 && !(what == HALF_EMPTY && i % 2))
+        note.box_count = 1, note.boxes = box, note.box_labels = &label;
       if (what == MASKS) note.masks = masks;
       OK(scrl_writer_add_rgb(writer, pixels, SIDE, SIDE, 0, 95, &note));
     }
@@ -304,29 +319,130 @@ CASE(a_detector_is_measured_on_a_dataset) {
   heard whole = {0, 0, 0}, part = {0, 0, 2};
   const char *results = in_scratch("det-results.json");
   NEED(scrl_detector_load(in_scratch("det-whole.h5"), &detector));
-  NEED(scrl_detector_measure(detector, dataset, results, hear, &whole, &boxes, &masks));
+  scrl_measure_options options = {.struct_size = sizeof options, .results = results};
+  options.progress = hear, options.user = &whole;
+  NEED(scrl_detector_measure(detector, dataset, &options, &boxes, &masks));
   CHECK(whole.calls == IMAGES && whole.total == IMAGES && exists(results));
   CHECK(boxes.images == IMAGES && boxes.objects == IMAGES && boxes.crowds == 0);
   CHECK(boxes.categories == 2 && boxes.detections == masks.detections);
   CHECK(boxes.ap >= 0 && boxes.ap <= boxes.ap50 && boxes.ap50 <= 1 && masks.ap >= 0);
   CHECK(boxes.ap_large == -1); /* all squares have 24² pixels */
-  OK(scrl_detector_measure(detector, boxes_only, NULL, NULL, NULL, &again, NULL));
+  OK(scrl_detector_measure(detector, boxes_only, NULL, &again, NULL));
   CHECK(again.ap == boxes.ap && again.ar100 == boxes.ar100);
-  OK(scrl_detector_measure(detector, dataset, NULL, NULL, NULL, NULL, NULL));
-  ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, boxes_only, NULL, NULL, NULL, NULL, &masks));
-  ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, empty, NULL, NULL, NULL, &again, NULL));
-  ANSWERS(SCRL_E_CANCELLED,
-          scrl_detector_measure(detector, dataset, in_scratch("det-half.json"), hear, &part, &again,
-                                NULL));
+  OK(scrl_detector_measure(detector, dataset, NULL, NULL, NULL));
+  ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, boxes_only, NULL, NULL, &masks));
+  ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, empty, NULL, &again, NULL));
+  options.results = in_scratch("det-half.json"), options.user = &part;
+  ANSWERS(SCRL_E_CANCELLED, scrl_detector_measure(detector, dataset, &options, &again, NULL));
   CHECK(part.calls == 2 && !exists(in_scratch("det-half.json")));
-  ANSWERS(SCRL_E_IO, scrl_detector_measure(detector, dataset, in_scratch("no/such/r.json"), NULL,
-                                           NULL, &again, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(NULL, dataset, NULL, NULL, NULL, &again, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(detector, NULL, NULL, NULL, NULL, &again, NULL));
-  ANSWERS(SCRL_E_ARGUMENT,
-          scrl_detector_measure(detector, dataset, NULL, NULL, NULL, &unsized, NULL));
+  options.results = in_scratch("no/such/r.json"), options.progress = NULL;
+  ANSWERS(SCRL_E_IO, scrl_detector_measure(detector, dataset, &options, &again, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(NULL, dataset, NULL, &again, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(detector, NULL, NULL, &again, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(detector, dataset, NULL, &unsized, NULL));
+  options.struct_size = 0;
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(detector, dataset, &options, &again, NULL));
+  static const int32_t limits[][3] = {{1, 10, 0}, {-1, 1, 2}, {10, 10, 100}, {1, 2, 2147483647}};
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    scrl_measure_options bad = {.struct_size = sizeof bad};
+    memcpy(bad.max_detections, limits[i], sizeof bad.max_detections);
+    ANSWERS(SCRL_E_ARGUMENT, scrl_detector_measure(detector, dataset, &bad, &again, NULL));
+  }
+  scrl_measure_options one = {.struct_size = sizeof one, .max_detections = {1, 2, 3}};
+  OK(scrl_detector_measure(detector, dataset, &one, &again, NULL));
+  CHECK(again.max_detections[2] == 3 && boxes.max_detections[2] == 100 && boxes.uncounted == 0);
+  CHECK(again.detections == boxes.detections && again.ar1 == boxes.ar1);
   scrl_detector_free(detector), scrl_dataset_free(dataset);
   scrl_dataset_free(boxes_only), scrl_dataset_free(empty);
+}
+
+CASE(a_detectors_classes_go_by_name) {
+  static const struct {
+    const char *file;
+    contents what;
+    int32_t labels[2]; /* of red and blue in the dataset */
+    uint64_t unknown, absent, objects;
+  } rows[] = {
+      {"det-swapped.h5", SWAPPED, {1, 0}, 0, 0, IMAGES},
+      {"det-blue.h5", BLUE_ALONE, {-1, 0}, 0, 1, IMAGES / 2},
+      {"det-three.h5", THREE, {1, 2}, 0, 0, IMAGES},
+  };
+  scrl_dataset *own = squares(in_scratch("det-squares.h5"), MASKS);
+  scrl_detector *detector = NULL, *other = NULL;
+  scrl_coco_metrics mine = {.struct_size = sizeof mine};
+  NEED(scrl_detector_load(in_scratch("det-whole.h5"), &detector));
+  NEED(scrl_detector_measure(detector, own, NULL, &mine, NULL));
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    scrl_dataset *dataset = squares(in_scratch(rows[i].file), rows[i].what);
+    scrl_coco_metrics figures = {.struct_size = sizeof figures};
+    int32_t labels[2] = {7, 7};
+    int64_t ids[2] = {7, 7};
+    size_t count = 0;
+    NEED(scrl_detector_measure(detector, dataset, NULL, &figures, NULL));
+    CHECK(strcmp(figures.matched_by, "names") == 0);
+    CHECK(figures.unknown_classes == rows[i].unknown && figures.absent_classes == rows[i].absent);
+    CHECK(figures.objects == rows[i].objects && figures.unknown_objects == 0);
+    CHECK(figures.detections + figures.absent_detections == mine.detections);
+    if (!rows[i].absent) CHECK(figures.ap == mine.ap && figures.ar100 == mine.ar100);
+    CHECK(strcmp(figures.absent_names, rows[i].absent ? "[\"red\"]" : "[]") == 0);
+    NEED(scrl_detector_match_classes(detector, dataset, labels, ids, 2, &count));
+    CHECK(count == 2 && labels[0] == rows[i].labels[0] && labels[1] == rows[i].labels[1]);
+    CHECK(ids[0] == (labels[0] < 0 ? -1 : labels[0] + 1) && ids[1] == labels[1] + 1);
+    OK(scrl_detector_match_classes(detector, dataset, NULL, ids, 2, NULL));
+    OK(scrl_detector_match_classes(detector, dataset, NULL, NULL, 0, &count));
+    ANSWERS(SCRL_E_ARGUMENT, scrl_detector_match_classes(detector, dataset, labels, ids, 1, NULL));
+    ANSWERS(SCRL_E_ARGUMENT, scrl_detector_match_classes(detector, dataset, NULL, NULL, 2, NULL));
+    scrl_dataset_free(dataset);
+  }
+  scrl_dataset *foreign = squares(in_scratch("det-foreign.h5"), FOREIGN);
+  int32_t labels[2];
+  ANSWERS(SCRL_E_DATA, scrl_detector_measure(detector, foreign, NULL, &mine, NULL));
+  CHECK(strstr(scrl_last_error(), "'red', 'blue'") && strstr(scrl_last_error(), "'cat', 'dog'"));
+  ANSWERS(SCRL_E_DATA, scrl_detector_match_classes(detector, foreign, labels, NULL, 2, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_match_classes(NULL, own, labels, NULL, 2, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_match_classes(detector, NULL, labels, NULL, 2, NULL));
+  /* The same pictures, boxes and numbers, but called otherwise: another dataset. */
+  scrl_dataset *boxes = squares(in_scratch("det-boxes.h5"), BOXES);
+  scrl_config *config = tiny_config("6");
+  OK(scrl_config_set(config, "detect.kind", "faster"));
+  NEED(scrl_detector_new(config, boxes, NULL, in_scratch("det-names"), &other));
+  NEED(scrl_detector_run(other, 1, NULL, NULL));
+  scrl_detector_free(other), other = NULL;
+  ANSWERS(SCRL_E_DATA, scrl_detector_resume(in_scratch("det-names"), foreign, &other));
+  CHECK(strstr(scrl_last_error(), "class 0 is 'cat'") && strstr(scrl_last_error(), "'red'"));
+  OK(scrl_detector_resume(in_scratch("det-names"), boxes, &other));
+  scrl_detector_free(other), scrl_detector_free(detector), scrl_config_free(config);
+  scrl_dataset_free(own), scrl_dataset_free(foreign), scrl_dataset_free(boxes);
+}
+
+CASE(pictures_without_objects_are_background_when_asked_for) {
+  scrl_dataset *dataset = squares(in_scratch("det-half-empty.h5"), HALF_EMPTY);
+  for (int asked = 0; asked < 2; asked++) {
+    scrl_config *config = tiny_config("3");
+    scrl_detector *detector = NULL;
+    scrl_detector_images images = {.struct_size = sizeof images};
+    scrl_detector_report report = {.struct_size = sizeof report};
+    uint64_t boxes = 0;
+    OK(scrl_config_set(config, "detect.kind", "faster"));
+    OK(scrl_config_set(config, "detect.empty", asked ? "true" : "false"));
+    NEED(scrl_detector_new(config, dataset, NULL, NULL, &detector));
+    NEED(scrl_detector_count_images(detector, &images));
+    CHECK(images.images == (asked ? IMAGES : IMAGES / 2) && images.boxes == IMAGES / 2);
+    CHECK(images.empty == (asked ? IMAGES / 2 : 0) && images.left_out_vague == 0);
+    CHECK(images.left_out_empty == (asked ? 0 : IMAGES / 2) && images.masks == 0);
+    for (int step = 0; step < 3; step++) {
+      NEED(scrl_detector_step(detector, &report));
+      CHECK(report.did_step == 1 && report.skipped == 0 && report.loss > 0);
+      boxes += report.boxes;
+    }
+    CHECK(boxes == (asked ? IMAGES / 2 : IMAGES)); /* three batches of two */
+    ANSWERS(SCRL_E_ARGUMENT, scrl_detector_count_images(NULL, &images));
+    ANSWERS(SCRL_E_ARGUMENT, scrl_detector_count_images(detector, NULL));
+    images.struct_size = 0;
+    ANSWERS(SCRL_E_ARGUMENT, scrl_detector_count_images(detector, &images));
+    scrl_detector_free(detector), scrl_config_free(config);
+  }
+  scrl_dataset_free(dataset);
 }
 
 CASE(datasets_that_cannot_be_learnt_are_refused) {
@@ -444,6 +560,8 @@ int main(void) {
   RUN(weights_go_in_and_out_by_name);
   RUN(a_pretrained_backbone_is_taken_over);
   RUN(a_detector_is_measured_on_a_dataset);
+  RUN(a_detectors_classes_go_by_name);
+  RUN(pictures_without_objects_are_background_when_asked_for);
   RUN(datasets_that_cannot_be_learnt_are_refused);
   RUN(keys_that_contradict_each_other_are_refused);
   RUN(null_and_wrong_input_are_refused);

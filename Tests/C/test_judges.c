@@ -60,12 +60,88 @@ static scrl_dataset *boxes_dataset(int classes) {
   return dataset;
 }
 
+/* Pictures of two colours, their classes called and numbered as told; NULL ends the names. */
+static scrl_dataset *named(const char *file, const char *const *names, const int *colours) {
+  scrl_writer *writer = NULL;
+  scrl_dataset *dataset = NULL;
+  static uint8_t pixels[40 * 40 * 3];
+  if (!OK(scrl_writer_new(in_scratch(file), &writer))) return NULL;
+  for (int label = 0; names[label]; label++) OK(scrl_writer_add_class(writer, names[label], NULL));
+  for (int32_t label = 0; names[label]; label++)
+    for (int image = 0; image < 8; image++) {
+      for (int i = 0; i < 40 * 40 * 3; i++)
+        pixels[i] = (uint8_t)((i * 7 + image * 13) % 40 + (i % 3 == colours[label] ? 180 : 10));
+      const float box[4] = {4, 4, 36, 36};
+      scrl_annotation note = {.struct_size = sizeof note, .label = label};
+      note.box_count = 1, note.boxes = box, note.box_labels = &label;
+      OK(scrl_writer_add_rgb(writer, pixels, 40, 40, 0, 95, &note));
+    }
+  OK(scrl_writer_finish(writer));
+  scrl_writer_free(writer);
+  OK(scrl_dataset_open(in_scratch(file), &dataset));
+  return dataset;
+}
+
 static scrl_model *small_model(void) {
   scrl_config *config = small_config("40", "1");
   scrl_model *model = NULL;
   OK(scrl_model_new(config, &model));
   scrl_config_free(config);
   return model;
+}
+
+CASE(classes_of_two_files_go_by_name) {
+  static const struct {
+    const char *file, *names[4];
+    int colours[3];
+    uint64_t unseen, unknown, absent;
+    const char *unknown_names, *absent_names;
+  } tests[] = {
+      {"swapped.h5", {"nut", "bolt"}, {2, 0}, 0, 0, 0, "[]", "[]"},
+      {"subset.h5", {"nut"}, {2}, 0, 0, 1, "[]", "[\"bolt\"]"},
+      {"more.h5", {"cog", "bolt", "nut"}, {1, 0, 2}, 8, 1, 0, "[\"cog\"]", "[]"},
+      {"case.h5", {"Nut ", "BOLT"}, {2, 0}, 0, 0, 0, "[]", "[]"},
+  };
+  static const char *const known[] = {"bolt", "nut", NULL}, *const other[] = {"cat", "dog", NULL};
+  const int colours[2] = {0, 2};
+  scrl_dataset *train = named("named.h5", known, colours);
+  scrl_dataset *foreign = named("foreign.h5", other, colours);
+  scrl_model *model = small_model();
+  scrl_knn_options few = {.struct_size = sizeof few, .neighbours = 3};
+  scrl_linear_options quick = {.struct_size = sizeof quick, .epochs = 10, .crops = -1};
+  scrl_region_options boxes = {.struct_size = sizeof boxes, .neighbours = 3, .epochs = 10};
+  for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+    scrl_dataset *test = named(tests[i].file, tests[i].names, tests[i].colours);
+    scrl_knn_report knn = {.struct_size = sizeof knn};
+    scrl_linear_report linear = {.struct_size = sizeof linear};
+    scrl_region_report regions = {.struct_size = sizeof regions};
+    NEED(scrl_evaluate_knn(model, train, test, &few, &knn));
+    NEED(scrl_evaluate_linear(model, train, test, &quick, &linear));
+    NEED(scrl_evaluate_regions(model, train, test, &boxes, &regions));
+    const double right = 1 - (double)tests[i].unseen / (double)knn.test_images;
+    const double found[4] = {knn.accuracy, linear.accuracy, regions.knn_accuracy,
+                             regions.linear_accuracy};
+    for (int j = 0; j < 4; j++) CHECK(fabs(found[j] - right) < 1e-12);
+#define MATCHED(report)                                                                     \
+  CHECK(report.unseen == tests[i].unseen && strcmp(report.matched_by, "names") == 0);        \
+  CHECK(report.unknown_classes == tests[i].unknown);                                         \
+  CHECK(report.absent_classes == tests[i].absent);                                           \
+  CHECK(strcmp(report.unknown_names, tests[i].unknown_names) == 0);                          \
+  CHECK(strcmp(report.absent_names, tests[i].absent_names) == 0)
+    MATCHED(knn);
+    MATCHED(linear);
+    MATCHED(regions);
+#undef MATCHED
+    scrl_dataset_free(test);
+  }
+  ANSWERS(SCRL_E_DATA, scrl_evaluate_knn(model, train, foreign, &few, NULL));
+  CHECK(strstr(scrl_last_error(), "'bolt', 'nut'") && strstr(scrl_last_error(), "'cat', 'dog'"));
+  ANSWERS(SCRL_E_DATA, scrl_evaluate_linear(model, train, foreign, &quick, NULL));
+  ANSWERS(SCRL_E_DATA, scrl_evaluate_regions(model, train, foreign, &boxes, NULL));
+  scrl_knn_report alone = {.struct_size = sizeof alone};
+  OK(scrl_evaluate_knn(model, train, NULL, &few, &alone));
+  CHECK(strcmp(alone.matched_by, "") == 0 && strcmp(alone.unknown_names, "[]") == 0);
+  scrl_model_free(model), scrl_dataset_free(train), scrl_dataset_free(foreign);
 }
 
 CASE(neighbours_name_features_in_clumps) {
@@ -258,6 +334,7 @@ CASE(a_step_that_looks_reports_its_health) {
 }
 
 int main(void) {
+  RUN(classes_of_two_files_go_by_name);
   RUN(neighbours_name_features_in_clumps);
   RUN(a_box_is_answered_by_its_class_in_other_images);
   RUN(features_that_are_all_alike_are_called_collapsed);

@@ -14,6 +14,8 @@ import numpy as np
 from scrl.coco import encode_mask, rle_counts
 
 FIXTURE_PROBLEMS = 240
+LIMITS = ((1, 2, 3), (1, 4, 25), (1, 10, 110), (5, 100, 1000))  # maxDets other than COCO's
+LIMITED_PROBLEMS = range(0, FIXTURE_PROBLEMS, 3)
 
 
 class Problem(NamedTuple):
@@ -166,8 +168,8 @@ def problem(number: int) -> Problem:
     return Problem(kind, truth, dice.shuffled(detections))
 
 
-def pycocotools_figures(one: Problem) -> Optional[Any]:
-    """What COCOeval says: the evaluation, after summarize()."""
+def pycocotools_figures(one: Problem, limits: Sequence[int] = (1, 10, 100)) -> Optional[Any]:
+    """What COCOeval says: the evaluation, after summarize(); limits are its params.maxDets."""
     import contextlib
     import io
 
@@ -181,6 +183,7 @@ def pycocotools_figures(one: Problem) -> Optional[Any]:
         truth.createIndex()
         found = truth.loadRes(json.loads(json.dumps(one.detections)))
         made = COCOeval(truth, found, one.kind)
+        made.params.maxDets = list(limits)
         made.evaluate()
         made.accumulate()
         made.summarize()
@@ -189,16 +192,25 @@ def pycocotools_figures(one: Problem) -> Optional[Any]:
 
 def class_figures(made: Any) -> np.ndarray:
     """(K,12): each class's figures from COCOeval's arrays, classes by id."""
-    precision, recall = made.eval["precision"], made.eval["recall"]
+    return np.array([_figures(made, slice(k, k + 1)) for k in range(made.eval["precision"].shape[2])])
+
+
+def all_figures(made: Any) -> np.ndarray:
+    """(12): the figures from COCOeval's arrays. Its own summary looks for AP with 100 detections, and
+    says −1 where params.maxDets has another largest limit."""
+    return np.array(_figures(made, slice(None)))
+
+
+def _figures(made: Any, classes: slice) -> List[float]:
+    precision, recall = made.eval["precision"][:, :, classes], made.eval["recall"][:, classes]
 
     def mean(values: np.ndarray) -> float:
         values = values[values > -1]
         return float(values.mean()) if values.size else -1.0
 
-    return np.array([
-        [mean(precision[:, :, k, 0, 2]), mean(precision[0, :, k, 0, 2]),
-         mean(precision[5, :, k, 0, 2])]
-        + [mean(precision[:, :, k, a, 2]) for a in (1, 2, 3)]
-        + [mean(recall[:, k, 0, m]) for m in (0, 1, 2)]
-        + [mean(recall[:, k, a, 2]) for a in (1, 2, 3)]
-        for k in range(precision.shape[2])])
+    return (
+        [mean(precision[:, :, :, 0, 2]), mean(precision[0, :, :, 0, 2]),
+         mean(precision[5, :, :, 0, 2])]
+        + [mean(precision[:, :, :, a, 2]) for a in (1, 2, 3)]
+        + [mean(recall[:, :, 0, m]) for m in (0, 1, 2)]
+        + [mean(recall[:, :, a, 2]) for a in (1, 2, 3)])

@@ -1,19 +1,25 @@
-"""Makes coco/figures.npz: what pycocotools says of the problems of coco_problems.py.
+"""Makes coco/figures.npz and coco/limits.npz: what pycocotools says of the problems of
+coco_problems.py.
 
-    PYTHONPATH=bindings/python python Tests/Fixtures/make_coco.py    (needs numpy and pycocotools)
+    PYTHONPATH=bindings/python python Tests/Fixtures/make_coco.py [limits]   (needs numpy, pycocotools)
 
 Arrays: figures (P,12); classes (sum of K, 12), one problem after another; digests (P) CRC-32 of each
 problem's JSON, so that a problem that is made otherwise somewhere is noticed as such; thresholds
-(10) and recalls (101) of COCOeval.
+(10) and recalls (101) of COCOeval. limits.npz: figures (L,P,12) of LIMITED_PROBLEMS with each of
+LIMITS as params.maxDets; `limits` makes that file alone.
 """
 
 import json
+import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from coco_problems import FIXTURE_PROBLEMS, class_figures, problem, pycocotools_figures
+from coco_problems import (
+    FIXTURE_PROBLEMS, LIMITED_PROBLEMS, LIMITS, all_figures, class_figures, problem,
+    pycocotools_figures,
+)
 
 
 def main() -> None:
@@ -34,5 +40,15 @@ def main() -> None:
           "without an object", (table == -1).sum(axis=0))
 
 
+def limits() -> None:
+    figures = [[all_figures(pycocotools_figures(problem(number), each)) for number in LIMITED_PROBLEMS]
+               for each in LIMITS]
+    path = Path(__file__).resolve().parent / "coco" / "limits.npz"
+    np.savez_compressed(path, figures=np.array(figures), limits=np.array(LIMITS))
+    print(path.stat().st_size, "bytes")
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:] != ["limits"]:
+        main()
+    limits()

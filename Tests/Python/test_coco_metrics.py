@@ -17,7 +17,8 @@ from scrl.coco import FIGURES, ClassMetrics
 
 sys.path.insert(0, str(REPOSITORY / "Tests" / "Fixtures"))
 from coco_problems import (  # noqa: E402
-    FIXTURE_PROBLEMS, class_figures, problem, pycocotools_figures,
+    FIXTURE_PROBLEMS, LIMITED_PROBLEMS, LIMITS, all_figures, class_figures, problem,
+    pycocotools_figures,
 )
 
 pytestmark = needs_library
@@ -71,6 +72,62 @@ def test_every_figure_is_pycocotools(expected, problems):
     assert (expected["figures"].min(axis=0) == -1).all()
 
 
+def beyond(one, most):
+    """Detections that are not among the best `most` of their image and class."""
+    cells = {}
+    for each in one.detections:
+        cell = each["image_id"], each["category_id"]
+        cells[cell] = cells.get(cell, 0) + 1
+    return sum(max(0, count - most) for count in cells.values())
+
+
+@pytest.mark.parametrize("place, limits", enumerate(LIMITS))
+def test_other_limits_of_detections_are_pycocotools(place, limits, problems):
+    with np.load(REPOSITORY / "Tests" / "Fixtures" / "coco" / "limits.npz") as file:
+        assert file["limits"].tolist() == [list(each) for each in LIMITS]
+        expected = file["figures"][place]
+    told = differ = 0
+    for number, wanted in zip(LIMITED_PROBLEMS, expected):
+        one = problems[number]
+        found = coco.evaluate(one.truth, one.detections, one.kind, max_detections=limits)
+        assert np.abs(figures(found) - wanted).max() < CLOSE, number
+        assert found.max_detections == limits and found.uncounted == beyond(one, limits[2])
+        notes = [note for note in found.notes if "do not count" in note]
+        assert len(notes) == (1 if found.uncounted else 0)
+        told += len(notes)
+        usual = coco.evaluate(one.truth, one.detections, one.kind)
+        assert usual.max_detections == (1, 10, 100) and usual.uncounted == beyond(one, 100)
+        differ += figures(usual).tolist() != figures(found).tolist()
+    assert differ > 0 and (told > 0) == (limits[2] < 1000)
+
+
+@pytest.mark.parametrize("limits", [
+    (1, 10), (1, 10, 10), (10, 1, 100), (0, 1, 2), (-1, 1, 2), (1, 2, 2 ** 20), (1, 2.5, 3), 100,
+    "1,10,100", None, (1, 2, 2 ** 40),
+])
+def test_limits_that_are_none_are_refused(limits):
+    truth, detections = simple()
+    with pytest.raises(scrl.ArgumentError, match="max_detections"):
+        coco.evaluate(truth, detections, max_detections=limits)
+
+
+def test_the_shell_names_figures_by_their_limits(tmp_path):
+    truth, detections = simple()
+    (tmp_path / "gt.json").write_text(json.dumps(truth))
+    (tmp_path / "found.json").write_text(json.dumps(detections * 3))
+    arguments = ("-m", "scrl", "eval", "coco", "--gt", "gt.json", "--detections", "found.json")
+    done = python(*arguments, "--max-detections", "1,2,4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "AR2 " in done.stdout and "AR4 " in done.stdout and "AR100" not in done.stdout
+    assert "2 detections do not count" in done.stdout
+    told = python(*arguments, "--max-detections", "1,2,4", "--json", cwd=tmp_path)
+    made = json.loads(told.stdout.splitlines()[-1])
+    assert made["max_detections"] == [1, 2, 4] and made["uncounted"] == 2 and "AR100" in made
+    for wrong in ("1,10", "a,b,c", "10,1,100"):
+        refused = python(*arguments, "--max-detections", wrong, cwd=tmp_path)
+        assert refused.returncode in (1, 2) and "max" in refused.stderr
+
+
 def test_thresholds_are_pycocotools_to_the_bit(expected, problems):
     found = coco.evaluate(problems[0].truth, problems[0].detections)
     assert found.thresholds.tolist() == expected["thresholds"].tolist()
@@ -95,6 +152,10 @@ def test_live_problems_and_curves_are_pycocotools():
         assert np.abs(figures_of_classes(found) - class_figures(made)).max() < CLOSE, number
         curves = made.eval["precision"][:, :, :, 0, 2].transpose(2, 0, 1)  # (K,T,R)
         assert np.abs(found.precision - curves).max() < CLOSE, number
+        for limits in ((1, 2, 3), (2, 7, 300)):
+            made = all_figures(pycocotools_figures(one, limits))
+            found = coco.evaluate(one.truth, one.detections, one.kind, max_detections=limits)
+            assert np.abs(figures(found) - made).max() < CLOSE, number
 
 
 # ------------------------------------------------------------------ by hand

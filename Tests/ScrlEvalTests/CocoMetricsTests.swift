@@ -151,3 +151,23 @@ func resultsList() throws {
   #expect(results.problems[1].reason.contains("a number"))
   #expect(results.problems[2].reason.contains("image_id twice"))
 }
+
+@Test("only so many detections of an image and class count as the limits say; others are told")
+func limits() throws {
+  let more = [CocoDetection(image: 7, category: 0, box: box(50, 60, 9, 9), score: 0.95)] + detections
+  func found(_ limits: [Int]) throws -> CocoMetrics {
+    try evaluateCoco(
+      groundTruth: objects, detections: more, kind: .bbox, categories: 1,
+      limits: try CocoLimits(limits))
+  }
+  let few = try found([1, 2, 3])
+  #expect(few.figures["AR1"] == 0 && few.figures["AR10"] == 0.5 && few.uncounted == 0)
+  #expect(few.notes.isEmpty && few.limits.values == [1, 2, 3])
+  let none = try evaluateCoco(
+    groundTruth: objects, detections: more + more, kind: .bbox, categories: 1,
+    limits: try CocoLimits([1, 2, 4]))
+  #expect(none.uncounted == 2 && none.notes.count == 1)
+  for wrong in [[], [1], [1, 2], [0, 1, 2], [1, 1, 2], [3, 2, 1], [1, 2, 3, 4], [1, 2, 1_000_001]] {
+    #expect { _ = try CocoLimits(wrong) } throws: { ($0 as? ScrlError)?.code == .argument }
+  }
+}

@@ -227,6 +227,8 @@ class scrl_linear_report(_Sized):
         ("train_accuracy", c_double), ("loss", c_double), ("train_images", c_uint64),
         ("test_images", c_uint64), ("left_out", c_uint64), ("unseen", c_uint64),
         ("batch", c_uint64), ("base_lr", c_double), ("seconds", c_double),
+        ("matched_by", c_char_p), ("unknown_classes", c_uint64), ("absent_classes", c_uint64),
+        ("unknown_names", c_char_p), ("absent_names", c_char_p),
     ]
 
 
@@ -245,6 +247,8 @@ class scrl_knn_report(_Sized):
         ("top5", c_double), ("chance", c_double), ("neighbours", c_uint64),
         ("train_images", c_uint64), ("test_images", c_uint64), ("left_out", c_uint64),
         ("unseen", c_uint64), ("seconds", c_double),
+        ("matched_by", c_char_p), ("unknown_classes", c_uint64), ("absent_classes", c_uint64),
+        ("unknown_names", c_char_p), ("absent_names", c_char_p),
     ]
 
 
@@ -266,6 +270,8 @@ class scrl_region_report(_Sized):
         ("train_images", c_uint64), ("test_images", c_uint64), ("left_out", c_uint64),
         ("unseen", c_uint64), ("neighbours", c_uint64), ("batch", c_uint64),
         ("base_lr", c_double), ("seconds", c_double),
+        ("matched_by", c_char_p), ("unknown_classes", c_uint64), ("absent_classes", c_uint64),
+        ("unknown_names", c_char_p), ("absent_names", c_char_p),
     ]
 
 
@@ -314,6 +320,7 @@ class scrl_coco_metrics_options(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("leave_out", c_int32), ("curves", c_int32),
         ("threads", c_int32), ("details", scrl_text_fn), ("user", c_void_p),
+        ("max_detections", c_int32 * 3), ("categories", c_char_p), ("category_bytes", c_size_t),
     ]
 
 
@@ -325,7 +332,25 @@ class scrl_coco_metrics(_Sized):
         ("ar_small", c_double), ("ar_medium", c_double), ("ar_large", c_double),
         ("images", c_uint64), ("objects", c_uint64), ("crowds", c_uint64),
         ("detections", c_uint64), ("left_out_truths", c_uint64),
-        ("left_out_detections", c_uint64),
+        ("left_out_detections", c_uint64), ("max_detections", c_int32 * 3),
+        ("uncounted", c_uint64), ("matched_by", c_char_p), ("unknown_classes", c_uint64),
+        ("unknown_objects", c_uint64), ("absent_classes", c_uint64),
+        ("absent_detections", c_uint64), ("unknown_names", c_char_p), ("absent_names", c_char_p),
+    ]
+
+
+class scrl_measure_options(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("max_detections", c_int32 * 3), ("results", c_char_p),
+        ("progress", scrl_measure_fn), ("user", c_void_p),
+    ]
+
+
+class scrl_detector_images(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32), ("images", c_uint64), ("empty", c_uint64),
+        ("left_out_empty", c_uint64), ("left_out_vague", c_uint64), ("boxes", c_uint64),
+        ("masks", c_uint64),
     ]
 
 
@@ -498,8 +523,11 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_detections_at": (status, [detections_p, c_size_t, POINTER(scrl_detection)]),
     "scrl_detections_free": (None, [detections_p]),
     "scrl_detector_measure": (
-        status, [detector_p, dataset_p, c_char_p, scrl_measure_fn, c_void_p,
+        status, [detector_p, dataset_p, POINTER(scrl_measure_options),
                  POINTER(scrl_coco_metrics), POINTER(scrl_coco_metrics)]),
+    "scrl_detector_match_classes": (
+        status, [detector_p, dataset_p, ints, POINTER(c_int64), c_size_t, size_p]),
+    "scrl_detector_count_images": (status, [detector_p, POINTER(scrl_detector_images)]),
     "scrl_detector_parameter_count": (status, [detector_p, size_p]),
     "scrl_detector_parameter_at": (status, [detector_p, c_size_t, info_p]),
     "scrl_detector_parameter_read": (status, [detector_p, c_char_p, floats, c_size_t]),

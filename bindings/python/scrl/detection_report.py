@@ -6,7 +6,7 @@ compares.
 
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -37,13 +37,21 @@ class Seen(NamedTuple):
     results: List[Dict[str, Any]]  # COCO results
     pictures: List[Tuple[int, np.ndarray, np.ndarray]]  # index, truth drawn, detections drawn
     unreadable: int              # pictures that it could not be shown
+    unknown: Sequence[str] = ()  # the dataset's classes that it lacks: not in the truth
 
 
 # ------------------------------------------------------------------ looking
 
 def truth_of(dataset: Dataset, images: Sequence[int], categories: Sequence[int],
-             names: Sequence[str]) -> Dict[str, Any]:
-    """Pictures' labelled boxes as COCO annotations; an image's id is its number + 1."""
+             names: Sequence[str], labels: Optional[Sequence[int]] = None) -> Dict[str, Any]:
+    """Pictures' labelled boxes as COCO annotations; an image's id is its number + 1.
+
+    categories, names  of the detector's classes.
+    labels             the dataset's number of each of them, −1: none; boxes of other classes are left
+                       out. None: the dataset has the detector's numbers.
+    """
+    known = range(len(categories)) if labels is None else labels
+    category_of = {label: number for label, number in zip(known, categories) if label >= 0}
     tree: Dict[str, Any] = {
         "images": [], "annotations": [],
         "categories": [{"id": number, "name": name} for number, name in zip(categories, names)]}
@@ -54,11 +62,11 @@ def truth_of(dataset: Dataset, images: Sequence[int], categories: Sequence[int],
         crowd, areas = dataset.crowd(index).tolist(), dataset.areas(index).tolist()
         for place, ((x0, y0, x1, y1), label) in enumerate(
                 zip(dataset.boxes(index).tolist(), dataset.box_labels(index).tolist())):
-            if not 0 <= label < len(categories):
+            if label not in category_of:
                 continue
             note: Dict[str, Any] = {
                 "id": len(tree["annotations"]) + 1, "image_id": index + 1,
-                "iscrowd": int(crowd[place]), "category_id": categories[label],
+                "iscrowd": int(crowd[place]), "category_id": category_of[label],
                 "bbox": [x0, y0, x1 - x0, y1 - y0], "area": areas[place]}
             mask = dataset.mask(index, place)
             if mask:
@@ -67,9 +75,13 @@ def truth_of(dataset: Dataset, images: Sequence[int], categories: Sequence[int],
     return tree
 
 
-def _labelled(dataset: Dataset, index: int) -> Detections:
-    """A picture's truth as if it had been detected, without scores."""
-    boxes, labels = dataset.boxes(index), dataset.box_labels(index)
+def _labelled(dataset: Dataset, index: int, label_of: Dict[int, int]) -> Detections:
+    """A picture's truth as if it had been detected, without scores.
+
+    label_of  what the dataset's classes are called here; those that are not in it have no class.
+    """
+    boxes = dataset.boxes(index)
+    labels = np.array([label_of.get(label, -1) for label in dataset.box_labels(index).tolist()], np.int32)
     masks = [dataset.mask(index, place) for place in range(len(boxes))]
     size = list(dataset.size(index))
     return Detections(
@@ -95,6 +107,14 @@ def look(detector: Detector, dataset: Dataset, images: int, measured: int, progr
     """Shows the detector the first pictures; draws some of those with objects."""
     count = min(measured, len(dataset))
     names, ids = detector.classes, detector.category_ids
+    labels, _ = detector.match_classes(dataset)
+    # What is drawn has the detector's numbers, and after them those of classes that it lacks.
+    label_of = {label: mine for mine, label in enumerate(labels) if label >= 0}
+    shown = list(names)
+    for label, name in enumerate(dataset.classes):
+        if label not in label_of:
+            label_of[label] = len(shown)
+            shown.append(name)
     results, pictures, readable = [], [], []
     with bars.counter("detecting", "images", progress) as show:
         for index in range(count):
@@ -107,11 +127,12 @@ def look(detector: Detector, dataset: Dataset, images: int, measured: int, progr
             found = detector.predict(pixels)
             results += results_of(found, index + 1, ids)
             if len(pictures) < images and len(dataset.boxes(index)):
-                drawn = [np.asarray(draw(*enlarged(pixels, each), names))
-                         for each in (_labelled(dataset, index), found.above(LEAST_SCORE))]
+                drawn = [np.asarray(draw(*enlarged(pixels, each), shown))
+                         for each in (_labelled(dataset, index, label_of), found.above(LEAST_SCORE))]
                 pictures.append((index, drawn[0], drawn[1]))
         show(count, count)
-    return Seen(truth_of(dataset, readable, ids, names), results, pictures, count - len(readable))
+    return Seen(truth_of(dataset, readable, ids, names, labels), results, pictures,
+                count - len(readable), shown[len(names):])
 
 
 def figures_of(seen: Seen, kind: str) -> coco.CocoMetrics:
@@ -195,6 +216,9 @@ def render(folder: str, config: Config, metrics: List[Dict[str, Any]], data: str
     """The page."""
     count = len(seen.truth["images"])
     unreadable = f" {seen.unreadable:,} more could not be read." if seen.unreadable else ""
+    if seen.unknown:
+        unreadable += (" The detector lacks these classes of the pictures, which no figure counts: "
+                       f"{', '.join(map(escape, seen.unknown))}.")
     tiles = [tile(f"{_told(each.AP)} %", f"AP of {KINDS[kind]}, COCO's, on {count} pictures")
              for kind, each in figures.items()]
     tiles.append(tile(f"{_told(figures['bbox'].AP50)} %", "AP50 of boxes"))

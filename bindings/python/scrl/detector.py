@@ -1,9 +1,9 @@
 """Detector: object detection and instance segmentation on our backbones, trained and used."""
 
 import os
-from ctypes import byref, c_char_p, c_int64, c_uint64
+from ctypes import POINTER, byref, c_char_p, c_int64, c_uint64
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -77,8 +77,23 @@ class Detections:
         return coco.decode_mask(self.masks[index])
 
 
+class TrainingImages(NamedTuple):
+    """The images that a detector is trained on."""
+
+    images: int          # that it learns from
+    empty: int           # of them, without any box: background (detect.empty)
+    left_out_empty: int  # without any box, left out: see detect.empty
+    left_out_vague: int  # left out: their boxes are all crowds, difficult, or without a class
+    boxes: int           # that it learns from
+    masks: int           # that these have
+
+
 class Figures(NamedTuple):
-    """COCO's figures: shares in 0 … 1, −1 where there is no object of the kind."""
+    """COCO's figures: shares in 0 … 1, −1 where there is no object of the kind.
+
+    AR1, AR10 and AR100 are recalls with the first, second and third of max_detections and keep their
+    names whatever those are; all other figures are with the third.
+    """
 
     AP: float     # average precision, mean over overlaps 0.50, 0.55, … 0.95
     AP50: float   # at overlap 0.50
@@ -97,6 +112,13 @@ class Figures(NamedTuple):
     crowds: int
     detections: int
     left_out: int  # images that could not be read, and whose objects are not counted
+    max_detections: Tuple[int, int, int]  # of an image and class that count, as used
+    uncounted: int              # detections beyond the third of them
+    matched_by: Optional[str]   # classes by "names", "ids" or "numbers"
+    unknown_classes: List[str]  # of the dataset, that the detector lacks
+    unknown_objects: int        # their objects, without crowds: left out
+    absent_classes: List[str]   # of the detector, that the dataset lacks
+    absent_detections: int      # of those: left out
 
 
 class Detector(_ffi.Handle):
@@ -105,10 +127,13 @@ class Detector(_ffi.Handle):
     config   a Config, a mapping of keys, or None: the preset "detect-small"; the keys are detect.*
              with model.*, seed, threads, compute.*, loader.* and checkpoint.*.
     dataset  a Dataset with boxes, or a path to one. Learnt from are boxes with a class that are
-             neither crowds nor marked difficult; images without one are left out.
+             neither crowds nor marked difficult. Images without any box are left out, or with
+             detect.empty=True learnt from as background; those whose boxes are all crowds, difficult
+             or without a class are left out. images() tells how many, and so does the log.
     out      run folder for checkpoints and metrics.jsonl, made when missing; None: nowhere.
     weights  what to start from: a checkpoint or run folder of pretraining or of a detector, a Model,
-             or a file that load_weights() reads; None: fresh weights. Unless config is a Config or
+             or a file that load_weights() reads; None: fresh weights. What a detector's predictors
+             know of a class goes by the class's name; of others they are fresh. Unless config is a Config or
              sets model.arch, the architecture is that of the weights.
     Raises ConfigError, DataError (no boxes, no masks for detect.kind=mask, more classes than
     detect.classes), ArgumentError and ShapeError (weights that are not those of model.arch), StateError
@@ -147,6 +172,7 @@ class Detector(_ffi.Handle):
 
         path     a run folder (its newest whole checkpoint) or a checkpoint file.
         dataset  None: the one named in the checkpoint.
+        Raises DataError where images, boxes or the name of a class are other ones.
         """
         pointer = _ffi.detector_p()
         data = as_dataset(dataset)
@@ -185,6 +211,27 @@ class Detector(_ffi.Handle):
         """COCO's category ids, by label; the first free one from 1 where the dataset had none."""
         count = _ffi.read_size(lib.scrl_detector_class_count, self._handle)
         return [self._class_at(number)[1] for number in range(count)]
+
+    def images(self) -> TrainingImages:
+        """How many images of the dataset it learns from, and how many not; zeroes when loaded."""
+        raw = _ffi.scrl_detector_images()
+        _ffi.check(lib.scrl_detector_count_images(self._handle, byref(raw)))
+        return TrainingImages(*(getattr(raw, name) for name in TrainingImages._fields))
+
+    def match_classes(self, dataset: Any) -> Tuple[List[int], List[int]]:
+        """Which classes of a dataset the detector's are, by name as evaluate() matches them.
+
+        Returns (labels, category ids), a number for each of the detector's classes: the dataset's
+        label, and its COCO id where the dataset is written as a COCO file; −1: it has no such class.
+        Raises DataError for files that share no class.
+        """
+        data = as_dataset(dataset)
+        count = _ffi.read_size(lib.scrl_detector_class_count, self._handle)
+        labels, ids = np.empty(count, np.int32), np.empty(count, np.int64)
+        _ffi.check(lib.scrl_detector_match_classes(
+            self._handle, data._handle, labels.ctypes.data_as(_ffi.ints),
+            ids.ctypes.data_as(POINTER(c_int64)), count, None))
+        return labels.tolist(), ids.tolist()
 
     def progress(self) -> Tuple[int, int]:
         """(steps done, steps of the whole schedule); (0, 0) of a loaded detector."""
@@ -243,17 +290,25 @@ class Detector(_ffi.Handle):
             return found.read([height, width], self.config["detect.kind"] == "mask")
 
     def evaluate(self, dataset: Any, kind: Optional[str] = None,
-                 results: Optional[PathLike] = None, progress: bool = True) -> Dict[str, Figures]:
+                 results: Optional[PathLike] = None, progress: bool = True,
+                 max_detections: Sequence[int] = (1, 10, 100)) -> Dict[str, Figures]:
         """COCO's figures on a dataset: {"bbox": Figures, "segm": Figures}.
 
-        Label k of the detector is class k of the dataset. Boxes without a class are no objects.
+        Classes go by name; by number only where the dataset or the detector has no names. Objects of
+        classes that the detector lacks leave the figures, and so do its detections of classes that the
+        dataset lacks: both are counted and told in the log. Boxes without a class are no objects.
 
         kind     "bbox" or "segm": only that; None: both where the detector makes masks and the
                  dataset has them.
-        results  where the detections go as a COCO results file; None: nowhere.
+        results  where the detections go as a COCO results file; None: nowhere. Its ids of images and
+                 categories are those of dataset.write_coco().
+        max_detections  how many detections of an image and class count: COCO's maxDets, three rising
+                 numbers, the first two for AR1 and AR10 alone. detect.max_detections is what the
+                 detector gives of an image.
         progress rate and time left on stderr.
-        Raises DataError (no objects; no masks for "segm"), StateError ("segm" of a detector with
-        detect.kind=faster), StorageError; KeyboardInterrupt after Ctrl-C.
+        Raises DataError (no objects, no class in common; no masks for "segm"), StateError ("segm" of
+        a detector with detect.kind=faster), StorageError, ArgumentError; KeyboardInterrupt after
+        Ctrl-C.
         """
         if kind not in (None, "bbox", "segm"):
             raise ArgumentError(f"evaluate: kind is {kind!r}, expected 'bbox', 'segm' or None")
@@ -261,11 +316,15 @@ class Detector(_ffi.Handle):
         masks = kind == "segm" or (
             kind is None and self.config["detect.kind"] == "mask" and _has_masks(data))
         boxes, segments = _ffi.scrl_coco_metrics(), _ffi.scrl_coco_metrics()
+        options = _ffi.scrl_measure_options(
+            max_detections=evaluating.limits(max_detections, "evaluate"),
+            results=None if results is None else _ffi.path_bytes(results))
 
         def measure(hear: Any) -> int:
+            options.progress = _ffi.scrl_measure_fn(hear)
             return lib.scrl_detector_measure(
-                self._handle, data._handle, None if results is None else _ffi.path_bytes(results),
-                _ffi.scrl_measure_fn(hear), None, byref(boxes), byref(segments) if masks else None)
+                self._handle, data._handle, byref(options), byref(boxes),
+                byref(segments) if masks else None)
 
         with bars.counter("measuring", "images", progress) as show:
             evaluating.run(measure, show, None, "measuring")
@@ -285,10 +344,12 @@ class Detector(_ffi.Handle):
 
 
 def _figures(raw: Any) -> Figures:
+    matched_by, unknown, absent = evaluating.matched(raw)
     return Figures(
         raw.ap, raw.ap50, raw.ap75, raw.ap_small, raw.ap_medium, raw.ap_large, raw.ar1, raw.ar10,
         raw.ar100, raw.ar_small, raw.ar_medium, raw.ar_large, raw.images, raw.objects, raw.crowds,
-        raw.detections, raw.left_out_truths)
+        raw.detections, raw.left_out_truths, tuple(raw.max_detections), raw.uncounted, matched_by,
+        unknown, raw.unknown_objects, absent, raw.absent_detections)
 
 
 def _has_masks(data: Any) -> bool:

@@ -10,12 +10,12 @@
 """
 
 from ctypes import byref
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional
 
 from . import _ffi, progress as bars
 from ._ffi import lib
 from .errors import ArgumentError
-from .evaluating import one_or_more, opened, pair, positive, run
+from .evaluating import matched, one_or_more, opened, pair, positive, run
 from .finetune import DetectionReport, detection
 from .judges import (
     ROWS, CorrespondenceReport, HealthReport, KNNReport, RegionReport, RetrievalReport, correspondence,
@@ -47,6 +47,9 @@ class LinearReport(NamedTuple):
     unseen: int            # test images of a class that train lacks: counted as wrong
     batch: int             # as used
     base_lr: float         # as used
+    matched_by: Optional[str]   # classes of train and test by "names", "ids" or "numbers"; None: one file
+    unknown_classes: List[str]  # of test, that train lacks
+    absent_classes: List[str]   # of train, that test lacks
 
 
 def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: int = 80,
@@ -67,7 +70,9 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
     model   a Model, or a path that Model.load() reads. None when train and test are features.
     train   a Dataset, a path, or a pair of features (N,F) and labels (N). A label of −1 leaves an
             image out.
-    test    the same kind; None: a fifth of train is held out, class by class, chosen by the seed.
+    test    the same kind; None: a fifth of train is held out, class by class, chosen by the seed. Of
+            two datasets classes are matched by name; by COCO category id, or else by number, only
+            where one has no names. What one side lacks is in the report and in the log.
     crops   0: a fresh random crop of every image in every epoch, as published. n: n random crops of
             every image, embedded once. −1: the centre crop, embedded once.
             The cost is the images through the backbone: train × (epochs + 1) + test with crops=0,
@@ -84,8 +89,9 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
             answer stops with CancelledError.
 
     The same seed gives the same report, seconds aside, whatever view_threads.
-    Raises DataError (no labels, one class, fewer images than a batch), ArgumentError, ConfigError,
-    ShapeError, DivergedError, CancelledError; KeyboardInterrupt after Ctrl-C.
+    Raises DataError (no labels, one class, fewer images than a batch, no class in common),
+    ArgumentError, ConfigError, ShapeError, DivergedError, CancelledError; KeyboardInterrupt after
+    Ctrl-C.
     """
     if quirks not in QUIRKS:
         raise ArgumentError(f"linear: quirks is {quirks!r}, expected 'corrected' or 'official'")
@@ -137,7 +143,7 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
     return LinearReport(
         raw.accuracy, raw.top5, raw.best_accuracy, raw.best_epoch, raw.train_accuracy, raw.loss,
         raw.classes, raw.train_images, raw.test_images, raw.seconds, raw.left_out, raw.unseen,
-        raw.batch, raw.base_lr)
+        raw.batch, raw.base_lr, *matched(raw))
 
 
 def _warmup(value: Any) -> int:

@@ -1,7 +1,8 @@
 """What the evaluations share: their arguments as the library wants them, their progress, their end."""
 
+import json
 from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -55,6 +56,25 @@ def positive(value: Any, what: str, operation: str) -> float:
     if not number > 0:
         raise ArgumentError(f"{operation}: {what} is {number}, expected more than 0")
     return number
+
+
+def matched(raw: Any) -> Tuple[Optional[str], List[str], List[str]]:
+    """How a report's two files were matched: matched_by, unknown_classes, absent_classes."""
+    lists = [json.loads((each or b"[]").decode("utf-8"))
+             for each in (raw.unknown_names, raw.absent_names)]
+    return (raw.matched_by or b"").decode("ascii") or None, lists[0], lists[1]
+
+
+def limits(values: Sequence[int], operation: str) -> Tuple[int, int, int]:
+    """COCO's maxDets: three rising numbers of 1 and more; the library knows the largest there is."""
+    try:
+        made = tuple(_ffi.int32_of(each, "max_detections") for each in values)
+    except TypeError:
+        made = ()
+    if len(made) != 3 or not 0 < made[0] < made[1] < made[2]:
+        raise ArgumentError(
+            f"{operation}: max_detections is {values!r}, expected three rising numbers of 1 and more")
+    return made
 
 
 def numbers(values: Any, count: int, what: str, least: int) -> np.ndarray:

@@ -6,15 +6,20 @@ model     a Model, or a path that Model.load() reads.
 progress  rate and time left on stderr. callback hears (done, total) images; a true answer stops with
           CancelledError.
 seed      of what is drawn. The same seed gives the same report, seconds aside.
+
+Classes of two datasets are matched by name; by COCO category id where one has no names and both have
+ids; by number where there is neither. Of names left over, those that differ only in case or white space
+are one. What one side lacks is in the report and in the log (set_log); datasets whose names have none
+in common are a DataError. Features come with numbers, which are compared as they are.
 """
 
 from ctypes import byref
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional
 
 from . import _ffi, progress as bars
 from ._ffi import lib
 from .errors import ArgumentError
-from .evaluating import numbers, one_or_more, opened, pair, positive, run
+from .evaluating import matched, numbers, one_or_more, opened, pair, positive, run
 
 Callback = Optional[Callable[[int, int], Any]]
 ROWS = {None: 0, "views": 1, "regions": 2}
@@ -33,6 +38,9 @@ class KNNReport(NamedTuple):
     left_out: int      # images of both without a label, or that cannot be read
     unseen: int        # test images of a class that train lacks: counted as wrong
     seconds: float
+    matched_by: Optional[str]   # classes of train and test by "names", "ids" or "numbers"; None: one file
+    unknown_classes: List[str]  # of test, that train lacks
+    absent_classes: List[str]   # of train, that test lacks
 
 
 class RegionReport(NamedTuple):
@@ -54,6 +62,9 @@ class RegionReport(NamedTuple):
     batch: int         # as used
     base_lr: float     # as used
     seconds: float
+    matched_by: Optional[str]   # classes of train and test by "names", "ids" or "numbers"; None: one file
+    unknown_classes: List[str]  # of test, that train lacks
+    absent_classes: List[str]   # of train, that test lacks
 
 
 class RetrievalReport(NamedTuple):
@@ -132,11 +143,12 @@ def knn(model: Any, train: Any, test: Any = None, *, neighbours: int = 200,
 
     model   None when train and test are features.
     train   a Dataset, a path, or a pair of features (N,F) and labels (N), −1: left out.
-    test    the same kind; None: a fifth of train is held out, class by class, by the seed.
+    test    the same kind; None: a fifth of train is held out, class by class, by the seed. Its classes
+            are those of train by name.
     size    side of the centre crop in pixels; None: the model's views.size.
     train_images, test_images  at most so many labelled ones, drawn by the seed; None: all.
-    Raises DataError (no labels, one class), ArgumentError, ShapeError, DivergedError,
-    CancelledError; KeyboardInterrupt after Ctrl-C.
+    Raises DataError (no labels, one class, no class in common), ArgumentError, ShapeError,
+    DivergedError, CancelledError; KeyboardInterrupt after Ctrl-C.
     """
     options = _ffi.scrl_knn_options(
         neighbours=one_or_more(neighbours, "neighbours", "knn"),
@@ -172,7 +184,7 @@ def knn(model: Any, train: Any, test: Any = None, *, neighbours: int = 200,
             _listen(on_images, options, "knn", "images", progress, callback)
     return KNNReport(
         raw.accuracy, raw.top5, raw.chance, raw.classes, raw.neighbours, raw.train_images,
-        raw.test_images, raw.left_out, raw.unseen, raw.seconds)
+        raw.test_images, raw.left_out, raw.unseen, raw.seconds, *matched(raw))
 
 
 def regions(model: Any, train: Any, test: Any = None, *, neighbours: int = 20, epochs: int = 80,
@@ -187,7 +199,8 @@ def regions(model: Any, train: Any, test: Any = None, *, neighbours: int = 20, e
     boxes without a label and crowds take no part.
 
     train   a Dataset or a path, with labelled boxes of two classes or more.
-    test    the same; None: a fifth of train's images is held out, by the seed.
+    test    the same; None: a fifth of train's images is held out, by the seed. Its classes are those
+            of train by name.
     stage   "layer1" … "layer4"; None: the model's roi.stage.
     size    pixels of a picture's shorter side; None: as it is stored.
     longest pixels of its longer side at most.
@@ -216,7 +229,8 @@ def regions(model: Any, train: Any, test: Any = None, *, neighbours: int = 20, e
     return RegionReport(
         raw.linear_accuracy, raw.linear_top5, raw.knn_accuracy, raw.knn_top5, raw.chance,
         raw.classes, raw.train_boxes, raw.test_boxes, raw.train_images, raw.test_images,
-        raw.left_out, raw.unseen, raw.neighbours, raw.batch, raw.base_lr, raw.seconds)
+        raw.left_out, raw.unseen, raw.neighbours, raw.batch, raw.base_lr, raw.seconds,
+        *matched(raw))
 
 
 def retrieval(model: Any, data: Any, *, stage: Optional[str] = None, size: Optional[int] = None,

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import typer
 
+from .coco import MAX_DETECTIONS, class_lines, figure_rows, limits_of
 from .fitting import fit
 from .make import picture_rules
 from .output import Failure, collect_notes, emit, say, table, whole_file
@@ -21,7 +22,8 @@ def train(
     out: str = typer.Option(..., "--out", help="Run folder; made when missing."),
     weights: Optional[str] = typer.Option(
         None, "--weights", help="What to start from: a run folder or checkpoint of `scrl pretrain` "
-        "or of a detector, or a .pth file. Without it: fresh weights."),
+        "or of a detector, whose predictors go class by class, by name; or a .pth file. Without it: fresh "
+        "weights."),
     preset: Optional[str] = typer.Option(
         None, "--preset", help="Where options start: detect-small, which is what it takes, or "
         "detect-1x."),
@@ -40,7 +42,8 @@ def train(
     some 160 pixels and a few cores; for larger ones set detect.min_size, detect.test_size and
     detect.max_size. detect-1x is Detectron2's recipe for COCO: much too long for a few cores.
 
-    Ctrl-C saves; `--resume` goes on exactly. The run folder ends with checkpoint.h5 and
+    Images without any box are left out and counted; `--set detect.empty=true` trains on them as
+    background. Ctrl-C saves; `--resume` goes on exactly. The run folder ends with checkpoint.h5 and
     metrics.jsonl.
 
     Examples:
@@ -86,17 +89,27 @@ def _with_preset(preset: str, values: Dict[str, Any], weights: Optional[str]) ->
 
 
 def _fit(detector: Any, out: str, json_lines: bool) -> None:
+    images = detector.images()
     done = fit(detector, int(detector.config["detect.batch"]),
                f"scrl detect train --out {out} --resume", json_lines)
     if json_lines:
         emit(event="end", step=done.step, total_steps=done.total_steps, seconds=done.seconds,
              out=out, loss=done.last and done.last.loss,
-             images_per_second=done.images_per_second)
+             images_per_second=done.images_per_second, **images._asdict())
     elif done.last is None:
         say(f"nothing to do: step {done.step} of {done.total_steps}")
     else:
         say(f"step {done.step} of {done.total_steps}, loss {done.last.loss:.4f}, "
             f"{done.images_per_second:.1f} images/s; {os.path.join(out, 'checkpoint.h5')}")
+    if not json_lines:
+        if images.empty:
+            say(f"{images.empty} images without objects are learnt from as background")
+        if images.left_out_empty:
+            say(f"{images.left_out_empty} images without objects are left out; "
+                "--set detect.empty=true trains on them as background")
+        if images.left_out_vague:
+            say(f"{images.left_out_vague} images are left out: their boxes are all crowds, difficult, "
+                "or without a class")
 
 
 Listed = Tuple[int, str, Any]  # image id, name, pixels
@@ -159,8 +172,9 @@ def predict(
     data: Optional[str] = typer.Option(
         None, "--data", help="Instead of pictures: a dataset of `scrl pack`."),
     out: Optional[str] = typer.Option(
-        None, "--out", help="COCO results JSON. Image ids are the dataset's; of files their number "
-        "in the list, from 1, with a file_name beside it."),
+        None, "--out", help="COCO results JSON. Ids of images and categories are the dataset's, of "
+        "classes that it lacks free ones; images of files have their number in the list, from 1, with a "
+        "file_name beside it."),
     pictures: Optional[str] = typer.Option(
         None, "--pictures", help="Folder for pictures with boxes and masks drawn on them."),
     threshold: float = typer.Option(
@@ -197,7 +211,8 @@ def predict(
     with Detector.load(checkpoint) as detector:
         notes: List[Tuple[str, str]] = []
         total, listed = _pictures(images or [], data, rules, notes)
-        finder = _Finder(detector, data is None, threshold, pictures, json_lines)
+        ids = detector.category_ids if data is None else _category_ids(detector, data)
+        finder = _Finder(detector, ids, data is None, threshold, pictures, json_lines)
         with bars.counter("detecting", "images", not json_lines) as show:
             for number, each in enumerate(listed, 1):
                 finder.look(*each)
@@ -227,12 +242,32 @@ def predict(
             say(f"note: and {len(notes) - 20} more (all of them with --json)")
 
 
+def _category_ids(detector: Any, data: str) -> List[int]:
+    """COCO's ids of the detector's classes in a dataset; free ones for those that it lacks."""
+    from .. import Dataset
+    from ..errors import DataError
+
+    own = detector.category_ids
+    with Dataset(data) as dataset:
+        if not dataset.classes and not any(len(dataset.boxes(each)) for each in range(len(dataset))):
+            return own
+        ids = dataset.class_ids
+        taken = set() if ids is None else set(ids.tolist())
+        try:
+            known = detector.match_classes(dataset)[1]
+        except DataError:  # no class in common
+            known = [-1] * len(own)
+    taken.update(number for number in known if number >= 0)
+    free = (number for number in count(1) if number not in taken)
+    return [number if number >= 0 else next(free) for number in known]
+
+
 class _Finder:
     """Looks at one picture after the other: tells, draws and keeps what is found."""
 
-    def __init__(self, detector: Any, are_files: bool, threshold: float, pictures: Optional[str],
-                 json_lines: bool) -> None:
-        self.detector, self.names, self.ids = detector, detector.classes, detector.category_ids
+    def __init__(self, detector: Any, ids: List[int], are_files: bool, threshold: float,
+                 pictures: Optional[str], json_lines: bool) -> None:
+        self.detector, self.names, self.ids = detector, detector.classes, ids
         self.are_files, self.threshold = are_files, threshold
         self.pictures, self.json_lines = pictures, json_lines
         self.results: List[Dict[str, Any]] = []     # COCO's
@@ -269,13 +304,16 @@ def evaluate(
     checkpoint: str = typer.Option(..., "--checkpoint", help="A detector's run folder or checkpoint."),
     data: str = typer.Option(..., "--data", help="Dataset with boxes to compare with."),
     results: Optional[str] = typer.Option(
-        None, "--results", help="Keeps the detections as COCO results JSON."),
+        None, "--results", help="Keeps the detections as COCO results JSON, with the ids that the "
+        "dataset has as a COCO file."),
+    max_detections: str = MAX_DETECTIONS,
     json_lines: bool = typer.Option(False, "--json", help="The last line is one JSON object."),
 ) -> None:
     """COCO's figures of a detector on a dataset, for boxes and, where it makes them, masks.
 
     AP is the mean over IoU thresholds 0.50 … 0.95; all are shares in 0 … 100, as is usual. "–": no
-    thing of that size.
+    thing of that size. Classes go by name; objects of classes that the detector lacks, and its
+    detections of classes that the dataset lacks, are left out and counted.
 
     Examples:
 
@@ -288,20 +326,26 @@ def evaluate(
     collect_notes()
     start = time.perf_counter()
     with Detector.load(checkpoint) as detector:
-        report = detector.evaluate(data, results=results, progress=not json_lines)
+        report = detector.evaluate(data, results=results, progress=not json_lines,
+                                   max_detections=limits_of(max_detections))
     seconds = time.perf_counter() - start
     if json_lines:
         emit(**{kind: figures._asdict() for kind, figures in report.items()}, seconds=seconds)
         return
     kinds = list(report)
-    fields = report[kinds[0]]._fields
+    first = report[kinds[0]]
 
     def shown(value: Any) -> str:
         return "–" if value < 0 or value != value else f"{100 * value:.1f}"
 
-    rows = [[field, *(shown(getattr(report[kind], field)) for kind in kinds)]
-            for field in fields if isinstance(getattr(report[kinds[0]], field), float)]
+    fields = [field for field in first._fields if isinstance(getattr(first, field), float)]
+    rows = [[called, *(shown(getattr(report[kind], field)) for kind in kinds)]
+            for field, called, _ in figure_rows(fields, first.max_detections)]
     table("", ["COCO", *kinds], rows)
-    left_out = report[kinds[0]].left_out
+    for line in class_lines(first, "the detector"):
+        say(line)
+    if first.matched_by == "numbers":
+        say("classes are compared by number: the detector or the dataset has no names")
+    left_out = first.left_out
     say(f"{seconds:.1f} seconds" + (f"; {left_out} images could not be read and are left out"
                                     if left_out else ""))

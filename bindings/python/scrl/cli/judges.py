@@ -32,11 +32,25 @@ def _tell(title: str, report: Any, rows: List[List[str]], json_lines: bool) -> N
     table("", [title, "value"], rows)
 
 
+def class_rows(report: Any) -> List[List[str]]:
+    """What is told of the classes of two datasets: those that one of them lacks."""
+    rows = []
+    if report.unknown_classes:
+        rows.append(["classes that --train lacks", ", ".join(report.unknown_classes)])
+    if report.absent_classes:
+        rows.append(["classes that --test lacks", ", ".join(report.absent_classes)])
+    if report.matched_by in ("ids", "numbers"):
+        rows.append(["classes compared by", {"ids": "COCO category id: no names",
+                                             "numbers": "number: no names"}[report.matched_by]])
+    return rows
+
+
 def knn(
     checkpoint: str = CHECKPOINT,
     train: str = typer.Option(..., "--train", help="Labelled dataset (`scrl pack --labels folders`)."),
     test: Optional[str] = typer.Option(
-        None, "--test", help="Another one; without it a fifth of --train is held out."),
+        None, "--test", help="Another one, its classes matched by name; without it a fifth of --train is "
+        "held out."),
     neighbours: int = typer.Option(
         200, "--neighbours", "-k", help="How many vote; of fewer train images all.", min=1),
     temperature: float = typer.Option(0.07, "--temperature", help="Votes weigh exp(cosine / this)."),
@@ -76,6 +90,7 @@ def knn(
         rows.append(["left out: no label or unreadable", str(report.left_out)])
     if report.unseen:
         rows.append(["of a class that train lacks, counted as wrong", str(report.unseen)])
+    rows += class_rows(report)
     _tell("k-NN evaluation", report, rows, json_lines)
 
 
@@ -83,7 +98,8 @@ def regions(
     checkpoint: str = CHECKPOINT,
     train: str = typer.Option(..., "--train", help="Dataset with labelled boxes (`scrl pack --annotations`)."),
     test: Optional[str] = typer.Option(
-        None, "--test", help="Another one; without it a fifth of --train's images is held out."),
+        None, "--test", help="Another one, its classes matched by name; without it a fifth of --train's "
+        "images is held out."),
     neighbours: int = typer.Option(20, "--neighbours", "-k", help="How many boxes vote.", min=1),
     epochs: int = typer.Option(80, "--epochs", help="Of the linear layer.", min=1),
     batch: Optional[int] = typer.Option(None, "--batch", help="Boxes a step; 256, or less.", min=1),
@@ -129,6 +145,7 @@ def regions(
         rows.append(["boxes left out: no label, crowd, empty, unreadable", str(report.left_out)])
     if report.unseen:
         rows.append(["of a class that train lacks, counted as wrong", str(report.unseen)])
+    rows += class_rows(report)
     _tell("region evaluation", report, rows, json_lines)
 
 

@@ -4,6 +4,7 @@ from typing import Optional
 
 import typer
 
+from .judges import class_rows
 from .output import Failure, collect_notes, emit, table
 
 
@@ -11,7 +12,8 @@ def linear(
     checkpoint: str = typer.Option(..., "--checkpoint", help="Checkpoint file or run folder."),
     train: str = typer.Option(..., "--train", help="Labelled dataset (`scrl pack --labels folders`)."),
     test: Optional[str] = typer.Option(
-        None, "--test", help="Another one; without it a fifth of --train is held out."),
+        None, "--test", help="Another one, its classes matched by name; without it a fifth of --train is "
+        "held out."),
     crops: int = typer.Option(
         0, "--crops", help="0: fresh random crops in every epoch, as published. N: N crops of every "
         "image, embedded once. -1: the centre crop, embedded once.", min=-1, max=1000),
@@ -73,4 +75,5 @@ def linear(
         rows.append(["left out: no label or unreadable", str(report.left_out)])
     if report.unseen:
         rows.append(["of a class that train lacks, counted as wrong", str(report.unseen)])
+    rows += class_rows(report)
     table("", ["linear evaluation", "value"], rows)
