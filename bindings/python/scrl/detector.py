@@ -106,13 +106,13 @@ class Detector(_ffi.Handle):
              with model.*, seed, threads, compute.*, loader.* and checkpoint.*.
     dataset  a Dataset with boxes, or a path to one. Learnt from are boxes with a class that are
              neither crowds nor marked difficult; images without one are left out.
-    out      run folder for checkpoints and metrics.jsonl, made when missing; None: nowhere.
+    out      run folder for checkpoints and metrics.jsonl, as of Trainer; None: nowhere.
     weights  what to start from: a checkpoint or run folder of pretraining or of a detector, a Model,
              or a file that load_weights() reads; None: fresh weights. Unless config is a Config or
              sets model.arch, the architecture is that of the weights.
     Raises ConfigError, DataError (no boxes, no masks for detect.kind=mask, more classes than
     detect.classes), ArgumentError and ShapeError (weights that are not those of model.arch), StateError
-    (a run in the folder), StorageError, FormatError, OutOfMemoryError.
+    (a run in the folder, or one that works there), StorageError, FormatError, OutOfMemoryError.
     """
 
     def __init__(self, config: Any = None, dataset: Any = None, out: Optional[PathLike] = None,
@@ -142,16 +142,18 @@ class Detector(_ffi.Handle):
         return detector
 
     @classmethod
-    def resume(cls, path: PathLike, dataset: Any = None) -> "Detector":
+    def resume(cls, path: PathLike, dataset: Any = None, **settings: Any) -> "Detector":
         """Goes on where a training stopped; every later byte is as if it had not.
 
-        path     a run folder (its newest whole checkpoint) or a checkpoint file.
-        dataset  None: the one named in the checkpoint.
+        path      a run folder (its newest whole checkpoint) or a checkpoint file.
+        dataset   None: the one named in the checkpoint.
+        settings  keys to go on with instead, such as **{"detect.steps": 2000}; see Trainer.resume().
         """
         pointer = _ffi.detector_p()
         data = as_dataset(dataset)
-        _ffi.check(lib.scrl_detector_resume(
-            _ffi.path_bytes(path), data._handle if data is not None else None, byref(pointer)))
+        _ffi.check(lib.scrl_detector_resume_with(
+            _ffi.path_bytes(path), data._handle if data is not None else None,
+            runs.changes(settings), byref(pointer)))
         return cls._adopt(pointer)
 
     @classmethod
@@ -212,7 +214,7 @@ class Detector(_ffi.Handle):
                   line every ten seconds.
         Returns the last step's report, None when there was nothing to do.
         Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
-        DivergedError; StorageError; StateError for a loaded detector.
+        DivergedError; StorageError; StateError for a loaded detector. Signals as in Trainer.fit().
         """
         done, total = self.progress()
         return runs.fit(
@@ -222,8 +224,9 @@ class Detector(_ffi.Handle):
             steps, "Detector.resume()")
 
     def cancel(self) -> None:
-        """Asks a running fit() to stop after its step; any thread, at any time."""
-        _ffi.check(lib.scrl_detector_cancel(self._handle))
+        """Asks fit() to stop: a running one after its step, else the next one before its first. Any
+        thread, at any time."""
+        runs.cancel(lib.scrl_detector_cancel, self._handle)
 
     def save(self, path: PathLike) -> None:
         """Saves a checkpoint, whole or not at all; of a training one, resume() can go on from it."""

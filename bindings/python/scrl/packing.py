@@ -16,6 +16,7 @@ import numpy as np
 from . import _ffi, progress as bars
 from ._ffi import PathLike, lib
 from .errors import ArgumentError, DataError, StorageError
+from .interrupts import interrupt_into
 
 Skipped = Tuple[str, str]
 Annotations = Union[PathLike, Dict[str, Any]]
@@ -127,6 +128,7 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
                 bar: Callable[[int, int], None], skipped: List[Skipped]) -> None:
     """Walks a folder in the library; its callbacks keep every exception for after the call."""
     failure: List[BaseException] = []
+    stops: List[str] = []
 
     def on_skip(path: bytes, reason: bytes, label: int, _user: Any) -> int:
         try:
@@ -144,8 +146,9 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
 
     def on_progress(added: int, seen: int, total: int, _user: Any) -> int:
         try:
+            caught.heed()
             bar(seen, total)
-            return 0
+            return len(stops)
         except BaseException as error:
             failure.append(error)
             return 1
@@ -153,10 +156,10 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
     options = _ffi.scrl_folder_options(
         labels_from_folders=int(from_folders), skipped=_ffi.scrl_skip_fn(on_skip),
         progress=_ffi.scrl_walk_fn(on_progress))
-    code = lib.scrl_writer_add_folder(
-        writer._handle, _ffi.path_bytes(folder), byref(options), None, None)
-    if failure:
-        raise failure[0]
+    with interrupt_into(stops) as caught:
+        code = lib.scrl_writer_add_folder(
+            writer._handle, _ffi.path_bytes(folder), byref(options), None, None)
+    caught.deliver(code, "packing stopped", failure)
     _ffi.check(code)
 
 
@@ -174,6 +177,7 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
               bar: Callable[[int, int], None], skipped: List[Skipped]) -> List[AnnotationIssue]:
     """Imports a COCO file in the library; its callbacks keep every exception for after the call."""
     failure: List[BaseException] = []
+    stops: List[str] = []
     issues: List[AnnotationIssue] = []
     reasons: Dict[str, str] = {}  # Pillow's, of the picture in work
 
@@ -208,9 +212,10 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
 
     def on_progress(_added: int, seen: int, total: int, _user: Any) -> int:
         try:
+            caught.heed()
             reasons.clear()
             bar(seen, total)
-            return 0
+            return len(stops)
         except BaseException as error:
             failure.append(error)
             return 1
@@ -220,10 +225,11 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
         unreadable=_ffi.scrl_skip_fn(on_unreadable), progress=_ffi.scrl_walk_fn(on_progress))
     text = _coco_text(annotations)
     path = None if text is not None else _ffi.path_bytes(annotations)  # type: ignore[arg-type]
-    code = lib.scrl_writer_add_coco(
-        writer._handle, _ffi.path_bytes(folder), path, text, len(text or b""), byref(options), None)
-    if failure:
-        raise failure[0]
+    with interrupt_into(stops) as caught:
+        code = lib.scrl_writer_add_coco(
+            writer._handle, _ffi.path_bytes(folder), path, text, len(text or b""), byref(options),
+            None)
+    caught.deliver(code, "packing stopped", failure)
     _ffi.check(code)
     return issues
 

@@ -29,7 +29,7 @@ def train(
     steps: Optional[int] = typer.Option(
         None, "--steps", help="Steps of the whole schedule (sets detect.steps).", min=1),
     resume: bool = typer.Option(
-        False, "--resume", help="Go on with the run in --out, exactly."),
+        False, "--resume", help="Go on with the run in --out, exactly but for what --set changes."),
     json_lines: bool = typer.Option(
         False, "--json", help="One JSON object a step, and one at the end."),
 ) -> None:
@@ -39,8 +39,9 @@ def train(
     some 160 pixels and a few cores; for larger ones set detect.min_size, detect.test_size and
     detect.max_size. detect-1x is Detectron2's recipe for COCO: much too long for a few cores.
 
-    Ctrl-C saves; `--resume` goes on exactly. The run folder ends with checkpoint.h5 and
-    metrics.jsonl.
+    Ctrl-C, SIGTERM and SIGHUP save; `--resume` goes on exactly, or with `--set` otherwise: keys that
+    `scrl config detect` marks as free to change. The run folder ends with checkpoint.h5 and
+    metrics.jsonl; all else about it is as in `scrl pretrain`.
 
     Examples:
 
@@ -57,10 +58,10 @@ def train(
 
     collect_notes()
     if resume:
-        if weights or preset or set_ or steps is not None:
-            raise Failure("--resume goes on with the run's own options: leave out --weights, --preset, "
-                          "--set and --steps", 2)
-        detector = Detector.resume(out, data)
+        if weights or preset or steps is not None:
+            raise Failure("--resume goes on with the run's own options: leave out --weights, --preset "
+                          "and --steps; --set detect.steps=N makes it longer", 2)
+        detector = Detector.resume(out, data, **settings(set_))
     elif data is None:
         raise Failure("--data is missing: a dataset with boxes, or --resume for one that is told", 2)
     else:

@@ -57,11 +57,13 @@ def pretrain(
         None, "--steps", help="Steps of the whole schedule (sets train.steps).", min=1),
     json_lines: bool = typer.Option(False, "--json", help="One JSON object a step, and one at the end."),
 ) -> None:
-    """Pretrains a backbone. Ctrl-C saves; `scrl resume` goes on exactly.
+    """Pretrains a backbone. Ctrl-C, SIGTERM and SIGHUP save; `scrl resume` goes on exactly.
 
     Presets scrl-* and byol-* need no labels; supervised-* learn those of `scrl pack --labels folders`.
 
-    The run folder ends with checkpoint.h5 and metrics.jsonl.
+    The run folder ends with checkpoint.h5 and metrics.jsonl. checkpoint.h5 is there within a minute and
+    written anew every checkpoint.minutes, so that a kill costs no more than that; a run that was killed
+    before its first is begun again by the same command. A folder serves one run at a time.
 
     Examples:
 
@@ -84,23 +86,31 @@ def resume(
     run: str = typer.Argument(..., help="Run folder, or a checkpoint file."),
     data: Optional[str] = typer.Option(
         None, "--data", help="The dataset, if it has moved since."),
+    set_: Optional[List[str]] = typer.Option(
+        None, "--set", help="KEY=VALUE to go on with, as often as wanted: keys that `scrl config` marks "
+        "as free to change, such as train.epochs, optimizer.base_lr, threads, checkpoint.minutes."),
     steps: Optional[int] = typer.Option(None, "--steps", help="At most so many steps more.", min=1),
     json_lines: bool = typer.Option(False, "--json", help="One JSON object a step, and one at the end."),
 ) -> None:
     """Goes on where a run stopped, exactly: every later byte is as if it had not.
 
+    With `--set` it goes on otherwise: schedules are made anew over the whole new length.
+
     Examples:
 
     `scrl resume run/`
+
+    `scrl resume run/ --set train.epochs=400 --set threads=8`
 
     `scrl resume run/ --steps 500`
     """
     from .. import Dataset, Trainer
 
+    changes = settings(set_)
     collect_notes()
     dataset = Dataset(data) if data else None
     out = run if os.path.isdir(run) else os.path.dirname(run) or "."
-    with Trainer.resume(run, dataset) as trainer:
+    with Trainer.resume(run, dataset, **changes) as trainer:
         _fit(trainer, out, steps, json_lines)
 
 
