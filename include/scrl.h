@@ -670,22 +670,24 @@ typedef struct scrl_step_report {
  *                    schedule is one step. Set train.steps to the steps you mean to do: after the
  *                    schedule's end the rate is 0.
  * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
- *                    folder that holds a checkpoint is refused: use scrl_trainer_resume(). One whose
- *                    run ended before its first is begun anew; its metrics.jsonl is set aside as
- *                    metrics-1.jsonl (or the next free number). Until the handle is freed no other
- *                    trainer, of any process, gets the folder; a process that dies leaves it free.
+ *                    folder that holds a checkpoint is refused: use scrl_trainer_resume(). One
+ *                    whose run ended before its first is begun anew; its metrics.jsonl is set aside
+ *                    as metrics-1.jsonl (or the next free number). Until the handle is freed no
+ *                    other trainer, of any process, gets the folder; a process that dies, and a
+ *                    forked child, leave it free.
  * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_STATE for a folder that holds a run or that
- *         another one works in (the text tells its process), SCRL_E_DATA for a dataset smaller than a batch or without the labels that
- *         method=supervised and probe.online need, SCRL_E_UNSUPPORTED for a backend or precision
- *         that this machine lacks, SCRL_E_MEMORY. Since 0.1.
+ *         another one works in (the text tells its process), SCRL_E_DATA for a dataset smaller
+ *         than a batch or without the labels that method=supervised and probe.online need,
+ *         SCRL_E_UNSUPPORTED for a backend or precision that this machine lacks, SCRL_E_MEMORY.
+ *         Since 0.1.
  */
 scrl_status scrl_trainer_new(const scrl_config *config, const scrl_dataset *dataset,
                              const char *run_folder, scrl_trainer **trainer);
 
 /**
  * Goes on where a run stopped; every later byte is as if it had not, the algorithms that
- * compute.winograd=auto has chosen included. Of metrics.jsonl only lines of later steps are removed;
- * lines that are no step's stay, such as are no text go to metrics-foreign.jsonl.
+ * compute.winograd=auto has chosen included. Of metrics.jsonl only lines of later steps are
+ * removed; lines that are no step's stay, such as are no text go to metrics-foreign.jsonl.
  * @param path     a run folder (its newest whole checkpoint is taken; the log tells what was
  *                 skipped) or a checkpoint file.
  * @param dataset  may be NULL: the file named in the checkpoint is opened.
@@ -734,9 +736,9 @@ typedef int32_t (*scrl_step_fn)(const scrl_step_report *report, void *user);
 
 /**
  * Trains, writes metrics and checkpoints into the run folder, and saves at the end or when stopped.
- * Checkpoints on the way: every checkpoint.every steps, under the step's number and as checkpoint.h5;
- * every checkpoint.minutes, and within a run's first minute (after its first step when that takes
- * longer), as checkpoint.h5 alone.
+ * Checkpoints on the way: every checkpoint.every steps, under the step's number and as
+ * checkpoint.h5; every checkpoint.minutes, and within a run's first minute (after its first step
+ * when that takes longer), as checkpoint.h5 alone.
  * @param steps     at most so many steps now; 0: to the end of the schedule.
  * @param callback  may be NULL; called on the calling thread.
  * @return SCRL_OK at the end, SCRL_E_CANCELLED when stopped (all is saved), SCRL_E_DIVERGED (the
@@ -746,9 +748,9 @@ scrl_status scrl_trainer_run(scrl_trainer *trainer, uint64_t steps, scrl_step_fn
                              void *user);
 
 /**
- * Asks scrl_trainer_run() to stop: a running one after its step, else the next one before its first.
- * Each request stops one run; it is saved and answers SCRL_E_CANCELLED. Any thread, at any time, and
- * async-signal-safe: it may be called in a signal handler whatever that has interrupted.
+ * Asks scrl_trainer_run() to stop: a running one after its step, else the next one before its
+ * first. Each request stops one run; it is saved and answers SCRL_E_CANCELLED. Any thread, at any
+ * time, and async-signal-safe: it may be called in a signal handler whatever that has interrupted.
  * @return SCRL_OK, SCRL_E_ARGUMENT for NULL and what is no living trainer, SCRL_E_FORKED. It leaves
  *         scrl_last_error() as it is. Since 0.1.
  */
@@ -1283,12 +1285,12 @@ typedef struct scrl_detector_report {
  * @param weights     a checkpoint to start from: one of pretraining (its online backbone is taken;
  *                    model.arch and model.stem must be its own), or a detector's (all weights that
  *                    have the same shapes). NULL: fresh weights drawn from the seed.
- * @param run_folder  as of scrl_trainer_new(): made when missing, refused where it holds a checkpoint
- *                    (use scrl_detector_resume()) or where another run works. NULL: nowhere.
+ * @param run_folder  as of scrl_trainer_new(): made when missing, refused where it holds a
+ *                    checkpoint (use scrl_detector_resume()) or another run works. NULL: nowhere.
  * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_FORMAT; SCRL_E_STATE for a folder that holds a
- *         run, or that another one works in; SCRL_E_DATA for a dataset without boxes to learn from, with labels from 100000 or
- *         beyond detect.classes, or without any mask for detect.kind=mask; SCRL_E_UNSUPPORTED;
- *         SCRL_E_MEMORY. Since 0.1.
+ *         run, or that another one works in; SCRL_E_DATA for a dataset without boxes to learn
+ *         from, with labels from 100000 or beyond detect.classes, or without any mask for
+ *         detect.kind=mask; SCRL_E_UNSUPPORTED; SCRL_E_MEMORY. Since 0.1.
  */
 scrl_status scrl_detector_new(const scrl_config *config, const scrl_dataset *dataset,
                               const char *weights, const char *run_folder,

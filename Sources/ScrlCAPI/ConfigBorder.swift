@@ -22,23 +22,6 @@ private func anyConfig(_ pointer: OpaquePointer?) throws(ScrlError) -> Config {
   return handle.lock.locked { handle.config }
 }
 
-/// A host's key and value, key and value, …, NULL; NULL: none.
-func configChanges(
-  _ pointer: UnsafePointer<UnsafePointer<CChar>?>?, _ name: String
-) throws(ScrlError) -> ConfigChanges {
-  var changes: ConfigChanges = []
-  guard let pointer else { return changes }
-  while pointer[2 * changes.count] != nil {
-    guard changes.count < 1000 else {
-      throw ScrlError(.argument, "\(name): 1000 keys and more · expected NULL after the last value")
-    }
-    let key = try text(pointer[2 * changes.count], name)
-    let value = try text(pointer[2 * changes.count + 1], "\(name): value of \(key)")
-    changes.append((key, value))
-  }
-  return changes
-}
-
 @c @implementation
 public func scrl_config_new(
   _ preset: UnsafePointer<CChar>?, _ config: UnsafeMutablePointer<OpaquePointer?>?

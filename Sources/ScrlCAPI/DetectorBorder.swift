@@ -85,30 +85,6 @@ public func scrl_detector_new(
 }
 
 @c @implementation
-public func scrl_detector_resume(
-  _ path: UnsafePointer<CChar>?, _ dataset: OpaquePointer?,
-  _ detector: UnsafeMutablePointer<OpaquePointer?>?
-) -> scrl_status {
-  scrl_detector_resume_with(path, dataset, nil, detector)
-}
-
-@c @implementation
-public func scrl_detector_resume_with(
-  _ path: UnsafePointer<CChar>?, _ dataset: OpaquePointer?,
-  _ changes: UnsafePointer<UnsafePointer<CChar>?>?,
-  _ detector: UnsafeMutablePointer<OpaquePointer?>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(detector, "detector_resume")
-    let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
-    let run = try DetectorRun(
-      resuming: try text(path, "detector_resume: path"), dataset: reader,
-      changes: try configChanges(changes, "detector_resume: changes"), makeEngine: makeEngine)
-    out.pointee = Registry.shared.add(try DetectorHandle(run.trainer.detector, run: run))
-  }
-}
-
-@c @implementation
 public func scrl_detector_load(
   _ path: UnsafePointer<CChar>?, _ detector: UnsafeMutablePointer<OpaquePointer?>?
 ) -> scrl_status {

@@ -14,8 +14,8 @@ class Handle: @unchecked Sendable {
   func takeCancel() -> Bool { cancel?.take() ?? false }
 }
 
-/// A request to stop, which a host's signal handler may make at any moment: scrl_trainer_cancel() and
-/// scrl_detector_cancel() are C (CHost) and find the flag by the handle's address.
+/// A request to stop, which a host's signal handler may make at any moment: scrl_trainer_cancel()
+/// and scrl_detector_cancel() are C (CHost) and find the flag by the handle's address.
 final class CancelFlag: @unchecked Sendable {
   private let flag: OpaquePointer
 

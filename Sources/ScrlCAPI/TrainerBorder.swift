@@ -70,30 +70,6 @@ public func scrl_trainer_new(
 }
 
 @c @implementation
-public func scrl_trainer_resume(
-  _ path: UnsafePointer<CChar>?, _ dataset: OpaquePointer?,
-  _ trainer: UnsafeMutablePointer<OpaquePointer?>?
-) -> scrl_status {
-  scrl_trainer_resume_with(path, dataset, nil, trainer)
-}
-
-@c @implementation
-public func scrl_trainer_resume_with(
-  _ path: UnsafePointer<CChar>?, _ dataset: OpaquePointer?,
-  _ changes: UnsafePointer<UnsafePointer<CChar>?>?,
-  _ trainer: UnsafeMutablePointer<OpaquePointer?>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(trainer, "trainer_resume")
-    let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
-    let run = try TrainingRun(
-      resuming: try text(path, "trainer_resume: path"), dataset: reader,
-      changes: try configChanges(changes, "trainer_resume: changes"), makeEngine: makeEngine)
-    out.pointee = Registry.shared.add(try TrainerHandle(run))
-  }
-}
-
-@c @implementation
 public func scrl_trainer_step(
   _ trainer: OpaquePointer?, _ report: UnsafeMutablePointer<scrl_step_report>?
 ) -> scrl_status {

@@ -84,8 +84,8 @@ extension DatasetReader {
     } catch {
       throw ScrlError(
         error.code,
-        "resume: the run's dataset: \(error.message) · expected it there, or to be told where it is "
-          + "now: --data PATH, or the dataset argument of resume")
+        "resume: the run's dataset: \(error.message) · expected it there, or to be told where it "
+          + "is now: --data PATH, or the dataset argument of resume")
     }
   }
 }

@@ -1,7 +1,7 @@
-// metrics.jsonl of a run folder: one line for each step, appended. It can be read, and written to, by
-// others: lines that are not a step's stay where they are when a run goes on, and what cannot be
-// text of its kind is set aside under another name. Nothing that is not ours is lost, and nothing
-// in it keeps a run from going on.
+// metrics.jsonl of a run folder: one line for each step, appended. Others read it, and write into
+// it: lines that are not a step's stay where they are when a run goes on, and what is no text is
+// set aside under another name. Nothing that is not ours is lost, and nothing in it keeps a run
+// from going on.
 
 import Glibc
 import ScrlBase
@@ -45,7 +45,8 @@ final class MetricsFile {
     var line = line + "\n"
     let put = line.withUTF8 { write(descriptor, $0.baseAddress, $0.count) }
     guard put == line.utf8.count else {
-      let error = put < 0 ? systemError("write \(path)") : ScrlError(.io, "write \(path): cut short")
+      let error =
+        put < 0 ? systemError("write \(path)") : ScrlError(.io, "write \(path): cut short")
       if put > 0, before >= 0 { _ = ftruncate(descriptor, before) }
       throw error
     }

@@ -5,7 +5,7 @@
 struct MetricsLines {
   /// Steps up to the given one, and all lines of others that are text; ends with a newline.
   private(set) var kept: [UInt8] = []
-  /// Lines that are no text: with a NUL (UTF-16, a file system's hole after a power cut) or not UTF-8.
+  /// Lines that are no text: not UTF-8, or with a NUL (UTF-16, a hole after a power cut).
   private(set) var foreign: [UInt8] = []
   private(set) var foreignCount = 0
 

@@ -60,8 +60,8 @@ extension StoppableRun {
   }
 }
 
-/// When a checkpoint is due by the clock: the first within a minute, whatever the config says, so that
-/// a killed run can go on; then every checkpoint.minutes.
+/// When a checkpoint is due by the clock: the first within a minute, whatever the config says, so
+/// that a killed run can go on; then every checkpoint.minutes.
 struct CheckpointTimer {
   private let interval: Double  // seconds; infinity: never
   private var isFirst: Bool

@@ -63,8 +63,8 @@ package enum CheckpointFolder {
     guard let first = skipped.first else {
       throw ScrlError(
         .io,
-        "open \(path): holds no checkpoint yet · expected a run that has saved; one that ended before "
-          + "that is begun again by the same command or call")
+        "open \(path): holds no checkpoint yet · expected a run that has saved; one that ended "
+          + "before that is begun again by the same command or call")
     }
     let more = skipped.count > 1 ? " and \(skipped.count - 1) more" : ""
     throw ScrlError(

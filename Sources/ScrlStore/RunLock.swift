@@ -1,7 +1,8 @@
-// One run at a time in a folder: the file `.lock`, held by flock(). The kernel lets go of it when its
-// holder dies, however that happens, and a forked child does not keep it; that the file is there
-// means nothing by itself. It holds "process 4711 on host", for whoever is refused. Over NFS, Linux
-// passes flock() on to the server; where a file system has no locks the log says that none guards.
+// One run at a time in a folder: the file `.lock`, held by flock(). The kernel lets go of it when
+// its holder dies, however that happens, and a forked child does not keep it; that the file is
+// there means nothing by itself. It holds "process 4711 on host", for whoever is refused. Over NFS,
+// Linux passes flock() on to the server; where a file system has no locks the log says that none
+// guards.
 
 import CHost
 import Glibc

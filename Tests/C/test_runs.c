@@ -276,7 +276,8 @@ CASE(a_run_killed_before_its_first_checkpoint_is_begun_again) {
     CHECK(WIFSIGNALED(in_child(two_steps_then_killed)));
     CHECK(lines_of("killed/metrics.jsonl") == 2);
     ANSWERS(SCRL_E_IO, scrl_trainer_resume(in_scratch("killed"), NULL, &trainer));
-    CHECK(strstr(scrl_last_error(), "no checkpoint yet") && strstr(scrl_last_error(), "begun again"));
+    CHECK(strstr(scrl_last_error(), "no checkpoint yet"));
+    CHECK(strstr(scrl_last_error(), "begun again"));
     CHECK(lines_of("killed/metrics.jsonl") == 2);
   }
   trainer = new_trainer("40", in_scratch("killed"));
@@ -372,7 +373,8 @@ CASE(lines_of_others_in_the_metrics_stay) {
   OK(scrl_trainer_run(trainer, 1, NULL, NULL));
   scrl_trainer_free(trainer);
   const char *text = text_of("noted/metrics.jsonl");
-  const char *first = strstr(text, "{\"step\": 1, \"epoch\""), *last = strstr(text, "{\"step\": 3, \"epoch\"");
+  const char *first = strstr(text, "{\"step\": 1, \"epoch\"");
+  const char *last = strstr(text, "{\"step\": 3, \"epoch\"");
   const char *note = strstr(text, "# a note\r\n{\"step\": 2, \"val\": 0.5}\n");
   const char *tool = strstr(text, "{\"other\": \"tool\"}\n");
   CHECK(first == text && note && tool && last && note > first && tool > note && last > tool);

@@ -71,8 +71,9 @@ class Trainer(_ffi.Handle):
              that holds a checkpoint is refused: use Trainer.resume(). One whose run ended before its
              first is begun anew, its metrics.jsonl set aside as metrics-1.jsonl. No other trainer, of
              any process, gets the folder until this one is closed or its process ends.
-    Raises ConfigError, StorageError, StateError (a run in the folder, or one that works there), DataError (dataset smaller than a batch, or without the labels
-    that method=supervised and probe.online need), OutOfMemoryError.
+    Raises ConfigError, StorageError, StateError (a run in the folder, or one that works there),
+    DataError (dataset smaller than a batch, or without the labels that method=supervised and
+    probe.online need), OutOfMemoryError.
     """
 
     def __init__(self, config: Any = None, dataset: Any = None,
