@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -279,6 +280,7 @@ def test_a_hosts_own_handler_may_cancel_or_let_it_go_on(data, tmp_path):
 
 
 def test_handlers_are_as_before_when_a_fit_has_ended(data):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(number) for number in SIGNALS]
     with scrl.Trainer(small(), data) as trainer:
         trainer.fit(progress=False, steps=1)
@@ -357,6 +359,48 @@ def test_a_folder_of_torn_checkpoints_says_the_way_out(data, tmp_path):
         path.rename(tmp_path / path.name)
     with scrl.Trainer(small(), data, run) as trainer:
         assert trainer.fit(progress=False, steps=1).step == 1
+
+
+def test_a_full_disk_leaves_nothing_and_the_run_begins_again(data, tmp_path):
+    def small_files():
+        default_signals()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    run = tmp_path / "run"
+    process = scrl_shell("pretrain", "--data", data, "--out", run,
+                         *sets({**SMALL, "train.steps": 2}), before=small_files)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1 and "scrl: write " in told and len(told.splitlines()) == 1
+    assert [path.name for path in run.iterdir()] == ["metrics.jsonl"]
+    process = pretrain(data, run, **{"train.steps": 2})
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+
+
+def test_a_checkpoint_file_goes_on_in_its_folder(data, tmp_path):
+    run = begun(data, tmp_path / "run")
+    for file, code in (("checkpoint.h5", 0), ("checkpoint-00000002.h5", 2)):
+        process = scrl_shell("resume", run / file, "--steps", 1)
+        _, told = process.communicate(timeout=60)
+        assert process.returncode == code and (code == 0 or "expected the folder" in told), told
+    assert lines_of(run / "metrics.jsonl") == 3  # as the folder itself
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    os.link(run / "checkpoint-00000002.h5", alone / "c.h5")
+    process = scrl_shell("resume", alone / "c.h5", before=default_signals)
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 143 and "all is saved" in told, told
+    with scrl.Trainer.resume(alone) as trainer:
+        assert trainer.progress()[0] > 2
+
+
+def test_a_fit_without_a_folder_does_not_say_that_it_has_saved(data):
+    with scrl.Trainer(small(), data) as trainer:
+        with pytest.raises(KeyboardInterrupt, match="no run folder: nothing is saved"):
+            trainer.fit(lambda report: os.kill(os.getpid(), signal.SIGINT), progress=False)
+        assert trainer.progress()[0] == 1
 
 
 # ------------------------------------------------------------------ one run a folder

@@ -132,13 +132,15 @@ class Detector(_ffi.Handle):
             config._handle, data._handle, start, None if out is None else _ffi.path_bytes(out),
             byref(pointer)))
         self._own(pointer, lib.scrl_detector_free)
+        self._go_on = None if out is None else "Detector.resume()"
         if state is not None:
             self.load_state_dict(state, strict=False)
 
     @classmethod
-    def _adopt(cls, pointer: Any) -> "Detector":
+    def _adopt(cls, pointer: Any, has_folder: bool = False) -> "Detector":
         detector = cls.__new__(cls)
         detector._own(pointer, lib.scrl_detector_free)
+        detector._go_on = "Detector.resume()" if has_folder else None
         return detector
 
     @classmethod
@@ -154,7 +156,7 @@ class Detector(_ffi.Handle):
         _ffi.check(lib.scrl_detector_resume_with(
             _ffi.path_bytes(path), data._handle if data is not None else None,
             runs.changes(settings), byref(pointer)))
-        return cls._adopt(pointer)
+        return cls._adopt(pointer, os.path.isdir(path))
 
     @classmethod
     def load(cls, path: PathLike) -> "Detector":
@@ -221,7 +223,7 @@ class Detector(_ffi.Handle):
             lambda most, hear: lib.scrl_detector_run(
                 self._handle, most, _ffi.scrl_detector_fn(hear), None),
             _report, _words, done, total, int(self.config["detect.batch"]), callback, progress,
-            steps, "Detector.resume()")
+            steps, self._go_on)
 
     def cancel(self) -> None:
         """Asks fit() to stop: a running one after its step, else the next one before its first. Any

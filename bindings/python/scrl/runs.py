@@ -12,13 +12,13 @@ from .interrupts import interrupt_into
 def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[Any], Any],
         words: Callable[[Any], str], done: int, total: int, batch: int,
         callback: Optional[Callable[[Any], Any]], progress: bool, steps: Optional[int],
-        go_on: str) -> Optional[Any]:
+        go_on: Optional[str]) -> Optional[Any]:
     """Runs to the end of the schedule, or at most `steps` steps.
 
     start  calls the library with (steps, listener) and answers its status.
     read   makes a report of what the listener hears.
     words  what the progress line says of a report, beside steps, rate and time left.
-    go_on  how to resume, for the text of KeyboardInterrupt.
+    go_on  how to resume, for the text of KeyboardInterrupt; None: there is no run folder.
     Returns the last step's report, None when there was nothing to do.
     """
     if steps is not None and _ffi.count_of(steps, "steps") == 0:
@@ -44,7 +44,8 @@ def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[
 
         with interrupt_into(stops) as caught:
             code = start(steps or 0, on_step)
-    caught.deliver(code, f"stopped; all is saved, go on with {go_on}", failure)
+    caught.deliver(code, f"stopped; all is saved, go on with {go_on}" if go_on else
+                   "stopped; it has no run folder: nothing is saved before save()", failure)
     if not (stops and code == CancelledError.status):
         _ffi.check(code)
     return last[0] if last else None

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from ctypes import byref, c_uint64
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
@@ -84,10 +85,11 @@ class Trainer(_ffi.Handle):
         _ffi.check(lib.scrl_trainer_new(
             config._handle, data._handle if data is not None else None,
             None if out is None else _ffi.path_bytes(out), byref(pointer)))
-        self._adopt_pointer(pointer)
+        self._adopt_pointer(pointer, out is not None)
 
-    def _adopt_pointer(self, pointer: Any) -> None:
+    def _adopt_pointer(self, pointer: Any, has_folder: bool) -> None:
         self._own(pointer, lib.scrl_trainer_free)
+        self._go_on = "Trainer.resume()" if has_folder else None
         self._batch = int(self.config["train.batch"])
 
     @classmethod
@@ -109,7 +111,7 @@ class Trainer(_ffi.Handle):
             _ffi.path_bytes(path), data._handle if data is not None else None,
             runs.changes(settings), byref(pointer)))
         trainer = cls.__new__(cls)
-        trainer._adopt_pointer(pointer)
+        trainer._adopt_pointer(pointer, os.path.isdir(path))
         return trainer
 
     @property
@@ -173,6 +175,7 @@ class Trainer(_ffi.Handle):
         progress  loss, rate, images/s and time left on stderr: a bar on a terminal, elsewhere a line
                   every ten seconds.
         Returns the last step's report, None when there was nothing to do.
+        What is saved goes into the run folder; a trainer without one saves nothing by itself.
         Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
         DivergedError; StorageError. In the main thread SIGTERM and SIGHUP stop it too: all is saved,
         then the signal does what it does without us, it ends the process. Handlers of your own are
@@ -182,8 +185,7 @@ class Trainer(_ffi.Handle):
         return runs.fit(
             lambda most, hear: lib.scrl_trainer_run(
                 self._handle, most, _ffi.scrl_step_fn(hear), None),
-            _report, _Words(), done, total, self._batch, callback, progress, steps,
-            "Trainer.resume()")
+            _report, _Words(), done, total, self._batch, callback, progress, steps, self._go_on)
 
     def cancel(self) -> None:
         """Asks fit() to stop: a running one after its step, else the next one before its first. Any

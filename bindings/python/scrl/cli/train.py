@@ -26,10 +26,12 @@ def settings(pairs: Optional[List[str]]) -> Dict[str, str]:
 def _fit(trainer: Any, out: str, steps: Optional[int], json_lines: bool) -> None:
     """Runs a trainer to its end, tells how it went and how to go on."""
     batch = int(trainer.config["train.batch"])
-    done = fit(trainer, batch, f"scrl resume {out}", json_lines, steps)
     checkpoint = os.path.join(out, "checkpoint.h5")
-    if os.path.isdir(out) and not os.path.exists(checkpoint):
-        trainer.save(checkpoint)
+    try:
+        done = fit(trainer, batch, f"scrl resume {out}", json_lines, steps)
+    finally:
+        if os.path.isdir(out) and not os.path.exists(checkpoint):  # a checkpoint file was resumed
+            trainer.save(checkpoint)
     if json_lines:
         emit(event="end", step=done.step, total_steps=done.total_steps, seconds=done.seconds,
              loss=done.last and done.last.loss, out=out,
@@ -82,8 +84,24 @@ def pretrain(
             _fit(trainer, out, None, json_lines)
 
 
+def _place(run: str) -> Tuple[str, str]:
+    """What to resume, and the folder that it is saved in."""
+    if os.path.isdir(run):
+        return run, run
+    out = os.path.dirname(run) or "."
+    newest = os.path.join(out, "checkpoint.h5")
+    if os.path.basename(run) == "checkpoint.h5" or not os.path.exists(run):
+        return (out if os.path.exists(run) else run), out
+    if os.path.exists(newest):
+        raise Failure(f"{run} is one of the checkpoints of {out}: expected the folder, which goes on from "
+                      "its newest; to go on from an older one, copy it into a folder of its own as "
+                      "checkpoint.h5 and resume that", 2)
+    return run, out
+
+
 def resume(
-    run: str = typer.Argument(..., help="Run folder, or a checkpoint file."),
+    run: str = typer.Argument(
+        ..., help="Run folder; or a checkpoint file, beside which checkpoint.h5 is saved."),
     data: Optional[str] = typer.Option(
         None, "--data", help="The dataset, if it has moved since."),
     set_: Optional[List[str]] = typer.Option(
@@ -109,7 +127,7 @@ def resume(
     changes = settings(set_)
     collect_notes()
     dataset = Dataset(data) if data else None
-    out = run if os.path.isdir(run) else os.path.dirname(run) or "."
+    run, out = _place(run)
     with Trainer.resume(run, dataset, **changes) as trainer:
         _fit(trainer, out, steps, json_lines)
 
