@@ -494,7 +494,8 @@ def test_the_shell_changes_a_run(data, tmp_path):
     assert json.loads(said.splitlines()[-1])["total_steps"] == 4
 
     det = begun_detector(data, tmp_path / "det")
-    process = scrl_shell("detect", "train", "--out", det, "--resume", "--set", "detect.steps=2", "--json")
+    process = scrl_shell("detect", "train", "--out", det / "checkpoint.h5", "--resume", "--set",
+                         "detect.steps=2", "--json")  # its folder is meant
     said, told = process.communicate(timeout=60)
     assert process.returncode == 0 and json.loads(said.splitlines()[-1])["step"] == 2, told
     with pytest.raises(scrl.ConfigError, match="detect.batch"):

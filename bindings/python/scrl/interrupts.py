@@ -89,7 +89,8 @@ class interrupt_into:
 
     def __exit__(self, *_: Any) -> None:
         for number, handler in self.before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) == self._note:  # else the callback has set another
+                signal.signal(number, handler)
 
     def deliver(self, code: int, text: str, failure: List[BaseException]) -> None:
         """After the library's call has answered `code`: raises what its callback did, or what the

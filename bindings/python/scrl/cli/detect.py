@@ -11,7 +11,7 @@ import typer
 
 from .fitting import fit
 from .output import Failure, collect_notes, emit, say, table, whole_file
-from .train import settings
+from .train import place, settings
 
 
 def train(
@@ -61,7 +61,10 @@ def train(
         if weights or preset or steps is not None:
             raise Failure("--resume goes on with the run's own options: leave out --weights, --preset "
                           "and --steps; --set detect.steps=N makes it longer", 2)
-        detector = Detector.resume(out, data, **settings(set_))
+        run, out = place(out)
+        if os.path.isfile(run):
+            raise Failure(f"--out is {run}, a file: expected the run folder", 2)
+        detector = Detector.resume(run, data, **settings(set_))
     elif data is None:
         raise Failure("--data is missing: a dataset with boxes, or --resume for one that is told", 2)
     else:

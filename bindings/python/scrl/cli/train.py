@@ -84,7 +84,7 @@ def pretrain(
             _fit(trainer, out, None, json_lines)
 
 
-def _place(run: str) -> Tuple[str, str]:
+def place(run: str) -> Tuple[str, str]:
     """What to resume, and the folder that it is saved in."""
     if os.path.isdir(run):
         return run, run
@@ -127,7 +127,7 @@ def resume(
     changes = settings(set_)
     collect_notes()
     dataset = Dataset(data) if data else None
-    run, out = _place(run)
+    run, out = place(run)
     with Trainer.resume(run, dataset, **changes) as trainer:
         _fit(trainer, out, steps, json_lines)
 
