@@ -279,6 +279,22 @@ def test_a_hosts_own_handler_may_cancel_or_let_it_go_on(data, tmp_path):
     process.communicate()
 
 
+def test_a_child_forked_in_the_callback_keeps_the_default(data):
+    def fork(report):
+        child = os.fork()
+        if child == 0:
+            time.sleep(30)
+            os._exit(1)
+        time.sleep(0.1)
+        os.kill(child, signal.SIGTERM)
+        ends.append(os.waitpid(child, 0)[1])
+
+    ends = []
+    with scrl.Trainer(small(), data) as trainer:
+        assert trainer.fit(fork, progress=False, steps=1).step == 1
+    assert ends == [signal.SIGTERM]  # died by it
+
+
 def test_handlers_are_as_before_when_a_fit_has_ended(data):
     signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(number) for number in SIGNALS]

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP while the library works."""
 
+import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ class interrupt_into:
 
     def __init__(self, stops: List[str]) -> None:
         self.stops = stops
+        self.owner = os.getpid()
         self.before: Dict[int, Any] = {}
         self.noted: List[int] = []
         self.waiting: List[Tuple[int, Optional[FrameType]]] = []
@@ -75,7 +77,10 @@ class interrupt_into:
         return self
 
     def _note(self, number: int, frame: Optional[FrameType]) -> None:
-        if self.before[number] in (signal.SIG_DFL, signal.default_int_handler, _terminate):
+        if os.getpid() != self.owner:  # a child that the callback has forked: no run of its own
+            signal.signal(number, self.before[number])
+            signal.raise_signal(number)
+        elif self.before[number] in (signal.SIG_DFL, signal.default_int_handler, _terminate):
             self.noted.append(number)
             self.stops.append("interrupt")
         else:
