@@ -9,7 +9,7 @@ let package = Package(
     .library(name: "scrl", type: .dynamic, targets: ["ScrlCAPI"])
   ],
   targets: [
-    // Floor 0: C doors, each imported by one target.
+    // Floor 0: C doors, each imported by one target; CHost's two parts by one each.
     .systemLibrary(name: "CScrl", path: "include"),
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
@@ -18,6 +18,7 @@ let package = Package(
     .target(name: "COpenBLAS"),
     .target(name: "CParallel"),
     .target(name: "CDNN"),
+    .target(name: "CHost"),
 
     // Floors 1 and 2.
     .target(name: "ScrlBase", dependencies: ["CParallel"]),
@@ -36,7 +37,7 @@ let package = Package(
       name: "ScrlNN", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd"]),
     .target(name: "ScrlImage", dependencies: ["ScrlBase", "CTurboJPEG"]),
     // Beside ScrlImage, whose run lengths it checks and makes of polygons.
-    .target(name: "ScrlStore", dependencies: ["ScrlBase", "CHDF5", "ScrlImage"]),
+    .target(name: "ScrlStore", dependencies: ["ScrlBase", "CHDF5", "CHost", "ScrlImage"]),
 
     // Floor 6.
     .target(
@@ -68,8 +69,8 @@ let package = Package(
     .target(
       name: "ScrlCAPI",
       dependencies: [
-        "CScrl", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlNN", "ScrlImage",
-        "ScrlStore", "ScrlMethod", "ScrlEval", "ScrlDetect", "ScrlBench",
+        "CScrl", "CHost", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlNN",
+        "ScrlImage", "ScrlStore", "ScrlMethod", "ScrlEval", "ScrlDetect", "ScrlBench",
       ]),
 
     // Tests: one target per floor, and what they share.

@@ -19,7 +19,7 @@
  *     call. It lets the struct grow without breaking compiled programs.
  *   - One handle may be used from several threads; its calls then run one after another, but reads
  *     of a dataset run side by side. Handles are independent. Only scrl_trainer_cancel() and
- *     scrl_detector_cancel() overtake a running call.
+ *     scrl_detector_cancel() overtake a running call; they alone may be called in a signal handler.
  *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
  *     (and _free only forgets them). New handles work in the child.
  *   - Text is UTF-8, and so are paths; only scrl_writer_add_file(), _add_folder() and _add_coco()
@@ -108,6 +108,7 @@ typedef struct scrl_config_key {
   const char *range;   /* "1 … 1048576", or the choices separated by " | " */
   const char *preset;  /* the value in the default preset, as text */
   const char *meaning; /* one line */
+  const char *fixed;   /* why a resumed run keeps its value; NULL: it may change there */
 } scrl_config_key;
 
 /**
@@ -781,26 +782,43 @@ typedef struct scrl_step_report {
  *                    schedule is one step. Set train.steps to the steps you mean to do: after the
  *                    schedule's end the rate is 0.
  * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
- *                    folder that already holds a run is refused: use scrl_trainer_resume().
- * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_STATE for a folder that holds a run,
- *         SCRL_E_DATA for a dataset smaller than a batch or without the labels that
- *         method=supervised and probe.online need, SCRL_E_UNSUPPORTED for a backend or precision
- *         that this machine lacks, SCRL_E_MEMORY. Since 0.1.
+ *                    folder that holds a checkpoint is refused: use scrl_trainer_resume(). One
+ *                    whose run ended before its first is begun anew; its metrics.jsonl is set aside
+ *                    as metrics-1.jsonl (or the next free number). Until the handle is freed no
+ *                    other trainer, of any process, gets the folder; a process that dies, and a
+ *                    forked child, leave it free.
+ * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_STATE for a folder that holds a run or that
+ *         another one works in (the text tells its process), SCRL_E_DATA for a dataset smaller
+ *         than a batch or without the labels that method=supervised and probe.online need,
+ *         SCRL_E_UNSUPPORTED for a backend or precision that this machine lacks, SCRL_E_MEMORY.
+ *         Since 0.1.
  */
 scrl_status scrl_trainer_new(const scrl_config *config, const scrl_dataset *dataset,
                              const char *run_folder, scrl_trainer **trainer);
 
 /**
  * Goes on where a run stopped; every later byte is as if it had not, the algorithms that
- * compute.winograd=auto has chosen included.
+ * compute.winograd=auto has chosen included. Of metrics.jsonl only lines of later steps are
+ * removed; lines that are no step's stay, such as are no text go to metrics-foreign.jsonl.
  * @param path     a run folder (its newest whole checkpoint is taken; the log tells what was
  *                 skipped) or a checkpoint file.
  * @param dataset  may be NULL: the file named in the checkpoint is opened.
- * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT, SCRL_E_DATA when the dataset is another one.
- * Since 0.1.
+ * @return SCRL_OK, SCRL_E_IO (also: no checkpoint yet), SCRL_E_FORMAT, SCRL_E_DATA when the dataset
+ *         is another one, SCRL_E_STATE for a folder that another trainer works in. Since 0.1.
  */
 scrl_status scrl_trainer_resume(const char *path, const scrl_dataset *dataset,
                                 scrl_trainer **trainer);
+
+/**
+ * As scrl_trainer_resume(), with another length, rate, number of threads, …: keys whose
+ * scrl_config_key has fixed NULL. Schedules are made anew over the whole new length, from step 0,
+ * and later checkpoints hold the new values.
+ * @param changes  key, value, key, value, …, NULL; texts as in scrl_config_set(). NULL: none. A
+ *                 key given the value that the run has is no change.
+ * @return also SCRL_E_CONFIG, naming a key that cannot change, and why. Since 0.1.
+ */
+scrl_status scrl_trainer_resume_with(const char *path, const scrl_dataset *dataset,
+                                     const char *const *changes, scrl_trainer **trainer);
 
 /**
  * Runs one optimisation step on the dataset's next batch.
@@ -830,6 +848,9 @@ typedef int32_t (*scrl_step_fn)(const scrl_step_report *report, void *user);
 
 /**
  * Trains, writes metrics and checkpoints into the run folder, and saves at the end or when stopped.
+ * Checkpoints on the way: every checkpoint.every steps, under the step's number and as
+ * checkpoint.h5; every checkpoint.minutes, and within a run's first minute (after its first step
+ * when that takes longer), as checkpoint.h5 alone.
  * @param steps     at most so many steps now; 0: to the end of the schedule.
  * @param callback  may be NULL; called on the calling thread.
  * @return SCRL_OK at the end, SCRL_E_CANCELLED when stopped (all is saved), SCRL_E_DIVERGED (the
@@ -838,7 +859,13 @@ typedef int32_t (*scrl_step_fn)(const scrl_step_report *report, void *user);
 scrl_status scrl_trainer_run(scrl_trainer *trainer, uint64_t steps, scrl_step_fn callback,
                              void *user);
 
-/** Asks a running scrl_trainer_run() to stop after its step. Any thread, at any time. Since 0.1. */
+/**
+ * Asks scrl_trainer_run() to stop: a running one after its step, else the next one before its
+ * first. Each request stops one run; it is saved and answers SCRL_E_CANCELLED. Any thread, at any
+ * time, and async-signal-safe: it may be called in a signal handler whatever that has interrupted.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for NULL and what is no living trainer, SCRL_E_FORKED. It leaves
+ *         scrl_last_error() as it is. Since 0.1.
+ */
 scrl_status scrl_trainer_cancel(scrl_trainer *trainer);
 
 /** Saves a checkpoint at `path`, whole or not at all. Since 0.1. */
@@ -1434,12 +1461,12 @@ typedef struct scrl_detector_report {
  *                    model.arch and model.stem must be its own), or a detector's (all weights that
  *                    have the same shapes, its predictors class by class, by name: those of classes
  *                    that it lacks are fresh, and told). NULL: fresh weights drawn from the seed.
- * @param run_folder  where checkpoints and metrics.jsonl go; made when missing. NULL: nowhere. A
- *                    folder that already holds a run is refused: use scrl_detector_resume().
+ * @param run_folder  as of scrl_trainer_new(): made when missing, refused where it holds a
+ *                    checkpoint (use scrl_detector_resume()) or another run works. NULL: nowhere.
  * @return SCRL_OK, SCRL_E_CONFIG, SCRL_E_IO, SCRL_E_FORMAT; SCRL_E_STATE for a folder that holds a
- *         run; SCRL_E_DATA for a dataset without boxes to learn from, with labels from 100000 or
- *         beyond detect.classes, or without any mask for detect.kind=mask; SCRL_E_UNSUPPORTED;
- *         SCRL_E_MEMORY. Since 0.1.
+ *         run, or that another one works in; SCRL_E_DATA for a dataset without boxes to learn
+ *         from, with labels from 100000 or beyond detect.classes, or without any mask for
+ *         detect.kind=mask; SCRL_E_UNSUPPORTED; SCRL_E_MEMORY. Since 0.1.
  */
 scrl_status scrl_detector_new(const scrl_config *config, const scrl_dataset *dataset,
                               const char *weights, const char *run_folder,
@@ -1450,11 +1477,18 @@ scrl_status scrl_detector_new(const scrl_config *config, const scrl_dataset *dat
  * @param path     a run folder (its newest whole checkpoint is taken) or a checkpoint file.
  * @param dataset  may be NULL: the file named in the checkpoint is opened.
  * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT, SCRL_E_DATA when images or boxes are other ones, or a
- *         class has another name.
- * Since 0.1.
+ *         class has another name, SCRL_E_STATE for a folder that another run works in. Since 0.1.
  */
 scrl_status scrl_detector_resume(const char *path, const scrl_dataset *dataset,
                                  scrl_detector **detector);
+
+/**
+ * As scrl_detector_resume(), with another length, rate, number of threads, …; `changes` as of
+ * scrl_trainer_resume_with().
+ * @return also SCRL_E_CONFIG, naming a key that cannot change, and why. Since 0.1.
+ */
+scrl_status scrl_detector_resume_with(const char *path, const scrl_dataset *dataset,
+                                      const char *const *changes, scrl_detector **detector);
 
 /**
  * The detector of a checkpoint, for inference: a file, or a run folder whose newest whole one is
@@ -1475,7 +1509,8 @@ scrl_status scrl_detector_step(scrl_detector *detector, scrl_detector_report *re
 typedef int32_t (*scrl_detector_fn)(const scrl_detector_report *report, void *user);
 
 /**
- * Trains, writes metrics and checkpoints into the run folder, and saves at the end or when stopped.
+ * Trains, writes metrics and checkpoints into the run folder, and saves at the end or when stopped;
+ * checkpoints on the way as in scrl_trainer_run().
  * @param steps     at most so many steps now; 0: to the end of the schedule.
  * @param callback  may be NULL; called on the calling thread.
  * @return SCRL_OK at the end, SCRL_E_CANCELLED when stopped (all is saved), SCRL_E_DIVERGED (the
@@ -1485,7 +1520,7 @@ typedef int32_t (*scrl_detector_fn)(const scrl_detector_report *report, void *us
 scrl_status scrl_detector_run(scrl_detector *detector, uint64_t steps, scrl_detector_fn callback,
                               void *user);
 
-/** Asks a running scrl_detector_run() to stop after its step. Any thread, any time. Since 0.1. */
+/** As scrl_trainer_cancel(), for scrl_detector_run(); async-signal-safe as that. Since 0.1. */
 scrl_status scrl_detector_cancel(scrl_detector *detector);
 
 /**

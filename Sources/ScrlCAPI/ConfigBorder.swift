@@ -90,6 +90,7 @@ public func scrl_config_key_at(
     value.range = eternal(known.range)
     value.preset = eternal(known.read(Preset.standard.config))
     value.meaning = eternal(known.meaning)
+    value.fixed = known.fixedBecause.map { eternal($0) }
     try writeStruct(value, to: key, "config_key_at")
   }
 }

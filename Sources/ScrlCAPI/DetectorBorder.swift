@@ -1,6 +1,7 @@
 // scrl_detector_*, but for what is seen (DetectionsBorder) and how it does on a dataset
 // (MeasureBorder)
 
+import CHost
 import CScrl
 import ScrlBase
 import ScrlDetect
@@ -15,9 +16,11 @@ final class DetectorHandle: Handle, @unchecked Sendable {
   let detector: Detector
   let run: DetectorRun?  // nil: loaded, for inference
   let parameters: NamedStateTable
-  let cancel = CancelFlag()
+  private let flag: CancelFlag
+  override var cancel: CancelFlag? { flag }
 
-  init(_ detector: Detector, run: DetectorRun? = nil) {
+  init(_ detector: Detector, run: DetectorRun? = nil) throws(ScrlError) {
+    flag = try CancelFlag(CHOST_DETECTOR)
     self.detector = detector
     self.run = run
     parameters = NamedStateTable(detector.state.state)
@@ -78,22 +81,7 @@ public func scrl_detector_new(
     let folder = run_folder == nil ? nil : try text(run_folder, "detector_new: run_folder")
     let run = try DetectorRun(
       chosen, dataset: reader, weights: start, folder: folder, engine: try makeEngine(chosen))
-    out.pointee = Registry.shared.add(DetectorHandle(run.trainer.detector, run: run))
-  }
-}
-
-@c @implementation
-public func scrl_detector_resume(
-  _ path: UnsafePointer<CChar>?, _ dataset: OpaquePointer?,
-  _ detector: UnsafeMutablePointer<OpaquePointer?>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(detector, "detector_resume")
-    let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
-    let run = try DetectorRun(
-      resuming: try text(path, "detector_resume: path"), dataset: reader,
-      makeEngine: makeEngine)
-    out.pointee = Registry.shared.add(DetectorHandle(run.trainer.detector, run: run))
+    out.pointee = Registry.shared.add(try DetectorHandle(run.trainer.detector, run: run))
   }
 }
 
@@ -105,7 +93,7 @@ public func scrl_detector_load(
     let out = try result(detector, "detector_load")
     let loaded = try Detector.load(
       try text(path, "detector_load: path"), makeEngine: makeEngine)
-    out.pointee = Registry.shared.add(DetectorHandle(loaded))
+    out.pointee = Registry.shared.add(try DetectorHandle(loaded))
   }
 }
 
@@ -129,18 +117,13 @@ public func scrl_detector_run(
   border { () throws(ScrlError) in
     try withHandle(detector, DetectorHandle.self) { handle throws(ScrlError) in
       let run = try handle.training("detector_run")
-      try run.run(steps: Int(clamping: steps)) { report in
+      try run.run(steps: Int(clamping: steps), isCancelled: handle.takeCancel) { report in
         var value = scrl_detector_report(report)
         let stop = callback.map { $0(&value, user) != 0 } ?? false
-        return !(handle.cancel.take() || stop)
+        return !(handle.takeCancel() || stop)
       }
     }
   }
-}
-
-@c @implementation
-public func scrl_detector_cancel(_ detector: OpaquePointer?) -> scrl_status {
-  border { () throws(ScrlError) in try ScrlCAPI.detector(detector).cancel.raise() }
 }
 
 @c @implementation

@@ -1,6 +1,7 @@
 // Handles: what a host holds. A registry knows the living ones by address, so that NULL, a freed
 // handle, a handle of another kind and a parent's handle in a forked child are errors, not traps.
 
+import CHost
 import Glibc
 import ScrlBase
 import ScrlTensor
@@ -9,6 +10,28 @@ import ScrlTensor
 class Handle: @unchecked Sendable {
   let lock = RecursiveLock()
   class var kind: String { "handle" }
+  var cancel: CancelFlag? { nil }  // of those whose runs can be stopped
+  func takeCancel() -> Bool { cancel?.take() ?? false }
+}
+
+/// A request to stop, which a host's signal handler may make at any moment: scrl_trainer_cancel()
+/// and scrl_detector_cancel() are C (CHost) and find the flag by the handle's address.
+final class CancelFlag: @unchecked Sendable {
+  private let flag: OpaquePointer
+
+  init(_ kind: chost_kind) throws(ScrlError) {
+    guard let flag = chost_flag_new(kind) else {
+      throw ScrlError(.memory, "new handle: no memory for its cancel flag")
+    }
+    self.flag = flag
+  }
+
+  deinit { chost_flag_free(flag) }
+
+  func bind(_ handle: OpaquePointer) { chost_flag_bind(flag, UnsafeRawPointer(handle)) }
+
+  /// Whether it was raised; it is lowered again.
+  func take() -> Bool { chost_flag_take(flag) != 0 }
 }
 
 final class Registry: @unchecked Sendable {
@@ -22,6 +45,7 @@ final class Registry: @unchecked Sendable {
   func add(_ handle: Handle) -> OpaquePointer {
     noticeFork()
     let pointer = OpaquePointer(Unmanaged.passUnretained(handle).toOpaque())
+    handle.cancel?.bind(pointer)
     lock.locked { living[pointer] = handle }
     return pointer
   }

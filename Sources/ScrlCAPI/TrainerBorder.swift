@@ -1,5 +1,6 @@
 // scrl_trainer_*
 
+import CHost
 import CScrl
 import ScrlBase
 import ScrlKernels
@@ -10,27 +11,13 @@ final class TrainerHandle: Handle, @unchecked Sendable {
   override class var kind: String { "trainer" }
   let run: TrainingRun
   let parameters: NamedStateTable
-  let cancel = CancelFlag()
+  private let flag: CancelFlag
+  override var cancel: CancelFlag? { flag }
 
-  init(_ run: TrainingRun) {
+  init(_ run: TrainingRun) throws(ScrlError) {
     self.run = run
+    flag = try CancelFlag(CHOST_TRAINER)
     parameters = NamedStateTable(run.trainer.state.state)
-  }
-}
-
-/// Raised from any thread while a run holds the handle's lock.
-final class CancelFlag: @unchecked Sendable {
-  private let lock = RecursiveLock()
-  private var raised = false
-
-  func raise() { lock.locked { raised = true } }
-
-  /// Whether it was raised; it is lowered again.
-  func take() -> Bool {
-    lock.locked {
-      defer { raised = false }
-      return raised
-    }
   }
 }
 
@@ -78,22 +65,7 @@ public func scrl_trainer_new(
     let folder = run_folder == nil ? nil : try text(run_folder, "trainer_new: run_folder")
     let run = try TrainingRun(
       chosen, dataset: reader, folder: folder, engine: try makeEngine(chosen))
-    out.pointee = Registry.shared.add(TrainerHandle(run))
-  }
-}
-
-@c @implementation
-public func scrl_trainer_resume(
-  _ path: UnsafePointer<CChar>?, _ dataset: OpaquePointer?,
-  _ trainer: UnsafeMutablePointer<OpaquePointer?>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(trainer, "trainer_resume")
-    let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
-    let run = try TrainingRun(
-      resuming: try text(path, "trainer_resume: path"), dataset: reader,
-      makeEngine: makeEngine)
-    out.pointee = Registry.shared.add(TrainerHandle(run))
+    out.pointee = Registry.shared.add(try TrainerHandle(run))
   }
 }
 
@@ -142,19 +114,12 @@ public func scrl_trainer_run(
 ) -> scrl_status {
   border { () throws(ScrlError) in
     try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
-      try handle.run.run(steps: Int(clamping: steps)) { report in
+      try handle.run.run(steps: Int(clamping: steps), isCancelled: handle.takeCancel) { report in
         var value = scrl_step_report(report)
         let stop = callback.map { $0(&value, user) != 0 } ?? false
-        return !(handle.cancel.take() || stop)
+        return !(handle.takeCancel() || stop)
       }
     }
-  }
-}
-
-@c @implementation
-public func scrl_trainer_cancel(_ trainer: OpaquePointer?) -> scrl_status {
-  border { () throws(ScrlError) in
-    try Registry.shared.find(trainer, TrainerHandle.self).cancel.raise()
   }
 }
 

@@ -42,13 +42,14 @@ extension Detector {
   }
 
   fileprivate static func load(
-    _ reader: CheckpointReader, makeEngine: (Config) throws(ScrlError) -> any Engine
+    _ reader: CheckpointReader, _ changes: ConfigChanges = [],
+    makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) -> Detector {
     guard reader.has(Place.task) else {
       throw ScrlError(
         .format, "load \(reader.path): holds no detector · expected a detector's checkpoint")
     }
-    let config = try reader.config()
+    let config = try reader.config().changed(by: changes, detector: true)
     let detector = try Detector(
       config, try DetectorClasses(reader), WeightSource(zeros: try makeEngine(config)))
     try reader.fill(Place.model, detector.state.state.map { ($0.name, $0.tensor) })
@@ -79,7 +80,6 @@ func writeCheckpoint(
 struct SavedDetector {
   let step: Int
   let metrics: Metrics
-  let folder: String?  // the run folder, when one was named
   private let reader: CheckpointReader
 
   init(_ path: String) throws(ScrlError) {
@@ -95,18 +95,18 @@ struct SavedDetector {
       throw ScrlError(.format, "resume \(reader.path): step \(step), metrics \(columns)")
     }
     metrics = Metrics(rows: rows)
-    folder = reader.path == path ? nil : path
   }
 
   /// The trainer as it was; the dataset must be the one that the run began with.
   func trainer(
-    _ given: DatasetReader?, makeEngine: (Config) throws(ScrlError) -> any Engine
+    _ given: DatasetReader?, _ changes: ConfigChanges,
+    makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) -> DetectorTrainer {
     let dataset: DatasetReader
     if let given {
       dataset = given
     } else {
-      dataset = try DatasetReader(path: try reader.attributeText(Place.datasetPath))
+      dataset = try DatasetReader(recordedAs: try reader.attributeText(Place.datasetPath))
     }
     let samples = try DetectionSamples(dataset, empty: try reader.config().detect.empty)
     try DetectorClasses(reader).checkNames(of: dataset)
@@ -118,7 +118,7 @@ struct SavedDetector {
         "resume: \(dataset.path) is not the dataset, with its boxes, that the run began with")
     }
     let trainer = try DetectorTrainer(
-      try Detector.load(reader, makeEngine: makeEngine), samples)
+      try Detector.load(reader, changes, makeEngine: makeEngine), samples)
     try reader.fill(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
     if reader.has(Place.algorithms) {
       try trainer.detector.engine.restoreAlgorithms(try reader.text(Place.algorithms))

@@ -7,7 +7,7 @@ import ScrlStore
 
 package final class DetectorRun: StoppableRun {
   package let trainer: DetectorTrainer
-  private let folder: RunFolder?
+  package let folder: RunFolder?
   private var metrics = Metrics()
 
   /// - Parameters:
@@ -32,26 +32,27 @@ package final class DetectorRun: StoppableRun {
     self.folder = try folder.map { path throws(ScrlError) in try RunFolder(creating: path) }
   }
 
-  /// - Parameter path: a run folder (its newest whole checkpoint is taken, later metrics are
-  ///   cut) or a checkpoint file (nothing is written until the host saves).
+  /// - Parameters:
+  ///   - path: a run folder (its newest whole checkpoint is taken, later metrics are cut) or a
+  ///     checkpoint file (nothing is written until the host saves).
+  ///   - changes: what the run goes on with instead; only keys that may change.
   package init(
-    resuming path: String, dataset: DatasetReader?,
+    resuming path: String, dataset: DatasetReader?, changes: ConfigChanges = [],
     makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) {
+    let claimed = try ClaimedFolder(resuming: path)
     let saved = try SavedDetector(path)
-    trainer = try saved.trainer(dataset, makeEngine: makeEngine)
+    trainer = try saved.trainer(dataset, changes, makeEngine: makeEngine)
     metrics = saved.metrics
-    folder = try saved.folder.map { path throws(ScrlError) in
-      try RunFolder(resuming: path, atStep: saved.step)
+    folder = try claimed.map { claimed throws(ScrlError) in
+      try RunFolder(claimed, atStep: saved.step)
     }
   }
 
+  package var config: Config { trainer.config }
   package var stepsDone: Int { trainer.stepsDone }
   package var totalSteps: Int { trainer.schedule.totalSteps }
-  package var checkpointInterval: Int {
-    trainer.config.checkpointEvery > 0
-      ? trainer.config.checkpointEvery : trainer.stepsPerEpoch
-  }
+  package var stepsPerEpoch: Int { trainer.stepsPerEpoch }
 
   package func step() throws(ScrlError) -> DetectorStepReport {
     let report = try trainer.step()
@@ -62,12 +63,6 @@ package final class DetectorRun: StoppableRun {
 
   package func save(_ path: String) throws(ScrlError) {
     try writeCheckpoint(trainer, metrics, to: path)
-  }
-
-  package func saveToFolder() throws(ScrlError) {
-    guard let folder else { return }
-    try save(folder.checkpointPath(step: stepsDone))
-    try folder.settle(step: stepsDone, keep: trainer.config.checkpointKeep)
   }
 }
 

@@ -78,3 +78,17 @@ extension CheckpointReader {
     }
   }
 }
+
+extension DatasetReader {
+  /// The dataset of a run, from where its checkpoint says that it was.
+  package convenience init(recordedAs path: String) throws(ScrlError) {
+    do throws(ScrlError) {
+      try self.init(path: path)
+    } catch {
+      throw ScrlError(
+        error.code,
+        "resume: the run's dataset: \(error.message) · expected it there, or to be told where it "
+          + "is now: --data PATH, or the dataset argument of resume")
+    }
+  }
+}

@@ -75,6 +75,7 @@ package struct Config: Equatable, Sendable {
   package var loaderPrefetch = 2
   package var checkpointEvery = 0
   package var checkpointKeep = 3
+  package var checkpointMinutes = 10.0
   package var healthEvery = 50
 
   package var detect = DetectConfig()

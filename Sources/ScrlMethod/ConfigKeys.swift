@@ -87,7 +87,12 @@ package struct ConfigKey: Sendable {
       "checkpoint.every", \.checkpointEvery, 0...1_000_000_000,
       "steps between checkpoints; 0: every epoch", shapesResult: false),
     integer(
-      "checkpoint.keep", \.checkpointKeep, 1...1000, "checkpoints kept", shapesResult: false),
+      "checkpoint.keep", \.checkpointKeep, 1...1000,
+      "checkpoints kept under their step's number, beside the newest", shapesResult: false),
+    real(
+      "checkpoint.minutes", \.checkpointMinutes, 0...1_000_000,
+      "minutes after which checkpoint.h5 is written anew, whatever the step; 0: only for a run's "
+        + "first, within a minute", shapesResult: false),
     integer(
       "health.every", \.healthEvery, 0...1_000_000_000,
       "steps between looks for signs of collapse in what training projects; 0: never",
@@ -153,11 +158,11 @@ func integer(
 
 func real(
   _ name: String, _ path: any WritableKeyPath<Config, Double> & Sendable,
-  _ range: ClosedRange<Double>, _ meaning: String
+  _ range: ClosedRange<Double>, _ meaning: String, shapesResult: Bool = true
 ) -> ConfigKey {
   ConfigKey(
     name: name, type: "real", range: "\(range.lowerBound) … \(range.upperBound)",
-    meaning: meaning, shapesResult: true,
+    meaning: meaning, shapesResult: shapesResult,
     read: { "\($0[keyPath: path])" },
     write: { config, text in
       guard let value = Double(text), range.contains(value) else { return false }

@@ -1,90 +1,85 @@
-// A run's folder: metrics.jsonl, numbered checkpoints, and checkpoint.h5, the newest of them.
+// A run's folder: metrics.jsonl, numbered checkpoints, checkpoint.h5, the newest of all, and .lock
+// while a run works there. It is known by its path from the root: a host may change its directory.
 
 import Glibc
 import ScrlBase
 import ScrlStore
 
 package final class RunFolder {
-  private let path: String
-  private let metrics: Int32  // descriptor of metrics.jsonl, appending
-  private static let metricsName = "metrics.jsonl"
+  package let path: String
+  private let lock: RunLock
+  private let metrics: MetricsFile
+  /// Whether a killed run could go on from here.
+  package private(set) var hasCheckpoint: Bool
 
-  /// Makes the folder, and those above it. One that holds a run already is refused.
-  package init(creating path: String) throws(ScrlError) {
-    try makeFolders(path)
-    let file = path + "/" + RunFolder.metricsName
-    if !(try CheckpointFolder.candidates(in: path)).isEmpty || access(file, F_OK) == 0 {
+  /// Makes the folder, and those above it. One that holds checkpoints is refused; one whose run
+  /// ended before its first is begun anew.
+  package init(creating given: String) throws(ScrlError) {
+    try makeFolders(given)
+    path = resolved(given)
+    lock = try RunLock(folder: path)
+    guard try CheckpointFolder.candidates(in: path).isEmpty else {
       throw ScrlError(
-        .state, "train: \(path) holds a run already · expected a new folder, or resume")
+        .state, "train: \(given) holds a run already · expected a new folder, or resume")
     }
-    self.path = path
-    metrics = try openAppending(file)
+    RunFolder.sweep(path)
+    metrics = try MetricsFile(creatingIn: path)
+    hasCheckpoint = false
   }
 
-  /// Goes on in a folder from a step: lines of metrics.jsonl after it are cut.
-  package init(resuming path: String, atStep step: Int) throws(ScrlError) {
-    self.path = path
-    let file = path + "/" + RunFolder.metricsName
-    metrics = try openAppending(file)
-    let kept = try RunFolder.bytes(upTo: step, metrics, file)
-    guard ftruncate(metrics, kept) == 0 else { throw systemError("truncate \(file)") }
+  /// Goes on in a folder from a step.
+  package init(_ claimed: ClaimedFolder, atStep step: Int) throws(ScrlError) {
+    path = claimed.path
+    lock = claimed.lock
+    RunFolder.sweep(path)
+    metrics = try MetricsFile(resumingIn: path, atStep: step)
+    hasCheckpoint = true
   }
 
-  deinit { if metrics >= 0 { close(metrics) } }
+  package func append(_ line: String) throws(ScrlError) { try metrics.append(line) }
 
-  package func append(_ line: String) throws(ScrlError) {
-    var line = line + "\n"
-    let put = line.withUTF8 { write(metrics, $0.baseAddress, $0.count) }
-    guard put == line.utf8.count else {
-      throw systemError("write \(path)/\(RunFolder.metricsName)")
-    }
-  }
-
-  package func checkpointPath(step: Int) -> String {
-    path + "/" + CheckpointFolder.name(step: step)
-  }
-
-  /// Makes a written checkpoint the newest and removes old ones.
-  package func settle(step: Int, keep: Int) throws(ScrlError) {
-    guard fsync(metrics) == 0 else { throw systemError("fsync \(path)/\(RunFolder.metricsName)") }
+  /// Keeps a checkpoint under its step's number and as the newest, and removes old ones.
+  package func save(
+    step: Int, keep: Int, _ write: (String) throws(ScrlError) -> Void
+  ) throws(ScrlError) {
+    try write(path + "/" + CheckpointFolder.name(step: step))
+    try metrics.synchronize()
     try CheckpointFolder.publish(folder: path, step: step)
+    hasCheckpoint = true
     try CheckpointFolder.prune(folder: path, keep: keep)
   }
 
-  /// Length of the leading lines whose step is at most the given one; a half line ends them.
-  private static func bytes(
-    upTo step: Int, _ descriptor: Int32, _ file: String
-  ) throws(ScrlError) -> Int {
-    let end = lseek(descriptor, 0, SEEK_END)
-    guard end >= 0 else { throw systemError("seek \(file)") }
-    var content = [UInt8](repeating: 0, count: end)
-    let got = content.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
-    guard got == end else { throw systemError("read \(file)") }
-    var kept = 0
-    while let newline = content[kept...].firstIndex(of: UInt8(ascii: "\n")) {
-      let line = String(decoding: content[kept..<newline], as: UTF8.self)
-      guard let known = stepNumber(line), known <= step else { break }
-      kept = newline + 1
+  /// Keeps a checkpoint as the newest alone: numbered ones are those that were asked for by step,
+  /// and the clock does not push them out.
+  package func saveNewest(_ write: (String) throws(ScrlError) -> Void) throws(ScrlError) {
+    try metrics.synchronize()
+    try write(path + "/" + CheckpointFolder.newestName)
+    hasCheckpoint = true
+  }
+
+  /// Removes what a killed run has left half written.
+  private static func sweep(_ path: String) {
+    removeStaleTemporaries(in: path) { name in
+      name == MetricsFile.name || name == CheckpointFolder.newestName
+        || CheckpointFolder.step(name: name) != nil
     }
-    return kept
-  }
-
-  /// N of a line that begins `{"step": N,`.
-  private static func stepNumber(_ line: String) -> Int? {
-    let start = "{\"step\": "
-    guard line.hasPrefix(start) else { return nil }
-    return Int(line.dropFirst(start.count).prefix { $0.isNumber })
   }
 }
 
-private func systemError(_ operation: String) -> ScrlError {
-  ScrlError(.io, "\(operation): \(String(cString: strerror(errno)))")
-}
+/// A folder to go on in, locked before its checkpoints are looked at.
+package struct ClaimedFolder {
+  fileprivate let path: String
+  fileprivate let lock: RunLock
 
-private func openAppending(_ file: String) throws(ScrlError) -> Int32 {
-  let descriptor = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-  guard descriptor >= 0 else { throw systemError("open \(file)") }
-  return descriptor
+  /// nil for a path that names a checkpoint file. A folder without checkpoints is left as it is.
+  package init?(resuming given: String) throws(ScrlError) {
+    var status = stat()
+    guard stat(given, &status) == 0, status.st_mode & S_IFMT == S_IFDIR,
+      !(try CheckpointFolder.candidates(in: given)).isEmpty
+    else { return nil }
+    path = resolved(given)
+    lock = try RunLock(folder: path)
+  }
 }
 
 private func makeFolders(_ path: String) throws(ScrlError) {
@@ -92,7 +87,9 @@ private func makeFolders(_ path: String) throws(ScrlError) {
   var built = path.hasPrefix("/") ? "/" : ""
   for part in path.split(separator: "/") {
     built += part + "/"
-    if mkdir(built, 0o777) != 0, errno != EEXIST { throw systemError("create folder \(built)") }
+    if mkdir(built, 0o777) != 0, errno != EEXIST {
+      throw ScrlError(.io, "create folder \(built): \(String(cString: strerror(errno)))")
+    }
   }
   var status = stat()
   guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {

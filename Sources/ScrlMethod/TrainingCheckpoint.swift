@@ -48,7 +48,6 @@ struct SavedTraining {
   let step: Int
   let stepsSkipped: Int
   let metrics: Metrics
-  let folder: String?  // the run folder, when one was named
   private let reader: CheckpointReader
 
   init(_ path: String) throws(ScrlError) {
@@ -75,7 +74,6 @@ struct SavedTraining {
       throw ScrlError(.format, "resume \(reader.path): step \(step), metrics \(columns)")
     }
     metrics = Metrics(rows: rows)
-    folder = reader.path == path ? nil : path
   }
 
   var datasetPath: String? { try? reader.attributeText(Place.datasetPath) }
@@ -86,7 +84,8 @@ struct SavedTraining {
     let expected = UInt64(bitPattern: try reader.integer(Place.fingerprint))
     guard dataset.fingerprint == expected else {
       throw ScrlError(
-        .data, "resume: \(dataset.path) is not the dataset that the run began with")
+        .data, "resume: \(dataset.path) is not the dataset that the run began with, "
+          + "\(datasetPath ?? "of an unknown place")")
     }
     guard config.usesLabels, reader.has(Place.labels) else { return }
     if reader.has(Place.classNames) {

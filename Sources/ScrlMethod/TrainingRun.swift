@@ -6,7 +6,7 @@ import ScrlStore
 
 package final class TrainingRun: StoppableRun {
   package let trainer: Trainer
-  private let folder: RunFolder?
+  package let folder: RunFolder?
   private var metrics = Metrics()
 
   /// - Parameter folder: made when missing; one that already holds a run is refused.
@@ -17,31 +17,34 @@ package final class TrainingRun: StoppableRun {
     self.folder = try folder.map { path throws(ScrlError) in try RunFolder(creating: path) }
   }
 
-  /// - Parameter path: a run folder (its newest whole checkpoint is taken, later metrics are
-  ///   cut) or a checkpoint file (nothing is written until the host saves).
+  /// - Parameters:
+  ///   - path: a run folder (its newest whole checkpoint is taken, later metrics are cut) or a
+  ///     checkpoint file (nothing is written until the host saves).
+  ///   - changes: what the run goes on with instead; only keys that may change.
   package init(
-    resuming path: String, dataset: DatasetReader?,
+    resuming path: String, dataset: DatasetReader?, changes: ConfigChanges = [],
     makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) {
+    let claimed = try ClaimedFolder(resuming: path)
     let saved = try SavedTraining(path)
-    let config = saved.config
+    let config = try saved.config.changed(by: changes, detector: false)
     var reader = dataset
-    if reader == nil, let known = saved.datasetPath { reader = try DatasetReader(path: known) }
+    if reader == nil, let known = saved.datasetPath {
+      reader = try DatasetReader(recordedAs: known)
+    }
     try saved.check(reader)
     trainer = try Trainer(config, dataset: reader, engine: try makeEngine(config))
     try saved.restore(trainer)
     metrics = saved.metrics
-    folder = try saved.folder.map { path throws(ScrlError) in
-      try RunFolder(resuming: path, atStep: saved.step)
+    folder = try claimed.map { claimed throws(ScrlError) in
+      try RunFolder(claimed, atStep: saved.step)
     }
   }
 
+  package var config: Config { trainer.config }
   package var stepsDone: Int { trainer.stepsDone }
   package var totalSteps: Int { trainer.schedules.totalSteps }
-  package var checkpointInterval: Int {
-    trainer.config.checkpointEvery > 0
-      ? trainer.config.checkpointEvery : trainer.schedules.stepsPerEpoch
-  }
+  package var stepsPerEpoch: Int { trainer.schedules.stepsPerEpoch }
 
   /// One step on the dataset.
   package func step() throws(ScrlError) -> StepReport { try record(try trainer.step()) }
@@ -53,12 +56,6 @@ package final class TrainingRun: StoppableRun {
 
   package func save(_ path: String) throws(ScrlError) {
     try writeCheckpoint(trainer, metrics, to: path)
-  }
-
-  package func saveToFolder() throws(ScrlError) {
-    guard let folder else { return }
-    try save(folder.checkpointPath(step: trainer.stepsDone))
-    try folder.settle(step: trainer.stepsDone, keep: trainer.config.checkpointKeep)
   }
 
   private func record(_ report: StepReport) throws(ScrlError) -> StepReport {

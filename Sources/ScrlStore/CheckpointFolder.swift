@@ -59,12 +59,18 @@ package enum CheckpointFolder {
         skipped.append((candidate, error.message))
       }
     }
-    guard let best else {
-      let reasons = skipped.map { "; " + $0.reason }.joined()
+    if let best { return (best, skipped) }
+    guard let first = skipped.first else {
       throw ScrlError(
-        skipped.isEmpty ? .io : .format, "open \(path): no whole checkpoint there\(reasons)")
+        .io,
+        "open \(path): holds no checkpoint yet · expected a run that has saved; one that ended "
+          + "before that is begun again by the same command or call")
     }
-    return (best, skipped)
+    let more = skipped.count > 1 ? " and \(skipped.count - 1) more" : ""
+    throw ScrlError(
+      .format,
+      "open \(path): none of its checkpoints is whole: \(first.reason)\(more) · expected a whole "
+        + "one; to begin again there, move them away")
   }
 
   private static func whole(_ path: String) throws(ScrlError) -> CheckpointReader {
@@ -77,12 +83,13 @@ package enum CheckpointFolder {
   package static func publish(folder: String, step: Int) throws(ScrlError) {
     let source = folder + "/" + name(step: step)
     let target = folder + "/" + newestName
-    var generator = SystemRandomNumberGenerator()
-    let temporary = "\(folder)/.\(newestName).\(String(generator.next(), radix: 36)).tmp"
+    let temporary = temporaryPath(folder: folder, name: newestName)
+    let file = try OpenFile(reading: source)
+    _ = try file.isClaimed()  // and so is its second name, the temporary
     if link(source, temporary) != 0 {
       switch errno {
       case EPERM, EOPNOTSUPP, EMLINK, EXDEV, ENOSYS, EACCES:
-        try copyFile(source, to: temporary, for: target)
+        try copy(file, to: temporary, for: target)
       default: throw ioError("link \(source)")
       }
     }
@@ -96,10 +103,9 @@ package enum CheckpointFolder {
     try synchronizeFolder(folder)
   }
 
-  private static func copyFile(
-    _ source: String, to temporary: String, for target: String
+  private static func copy(
+    _ input: OpenFile, to temporary: String, for target: String
   ) throws(ScrlError) {
-    let input = try OpenFile(reading: source)
     let output = try OpenFile(creating: temporary, for: target)
     var whole = false
     defer { if !whole { unlink(temporary) } }

@@ -263,16 +263,6 @@ func checkedTarget(_ path: String) throws(ScrlError) -> (folder: String, name: S
 /// Values move in pieces of this size, so that memory stays small whatever the file's size.
 private let pieceByteCount = 8 << 20
 
-/// A file under a name that nobody else has: a crashed run's leftover is never waited for.
-func createTemporary(folder: String, name: String, for path: String) throws(ScrlError)
-  -> OpenFile
-{
-  var generator = SystemRandomNumberGenerator()
-  let mark = String(generator.next(), radix: 36)
-  let stem = name.utf8.count > 200 ? "scrl" : name
-  return try OpenFile(creating: "\(folder)/.\(stem).\(mark).tmp", for: path)
-}
-
 /// "/a/b/c" → ["/a", "/a/b"]; the root is not among them.
 private func parents(of path: String) -> [String] {
   var result: [String] = []

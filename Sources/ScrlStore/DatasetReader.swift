@@ -218,9 +218,3 @@ private struct FNV1a {
     }
   }
 }
-
-private func resolved(_ path: String) -> String {
-  guard let text = realpath(path, nil) else { return path }
-  defer { free(text) }
-  return String(cString: text)
-}

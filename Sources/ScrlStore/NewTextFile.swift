@@ -21,8 +21,10 @@ package final class NewTextFile {
 
   deinit { if !isRenamed { unlink(temporary.path) } }
 
-  package func write(_ text: String) throws(ScrlError) {
-    pending += Array(text.utf8)
+  package func write(_ text: String) throws(ScrlError) { try write(Array(text.utf8)) }
+
+  package func write(_ bytes: some Collection<UInt8>) throws(ScrlError) {
+    pending += bytes
     if pending.count >= 1 << 20 { try flush() }
   }
 

@@ -33,6 +33,17 @@ final class OpenFile: @unchecked Sendable {
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
+  /// Marks the file as somebody's while it is open, by a shared lock. False: whoever took it for a
+  /// leftover was faster. Where there are no locks nobody removes leftovers either.
+  func isClaimed() throws(ScrlError) -> Bool {
+    while flock(descriptor, LOCK_SH | LOCK_NB) != 0 {
+      if errno == EINTR { continue }
+      if errno == EWOULDBLOCK { return false }
+      break
+    }
+    return try status().st_nlink > 0
+  }
+
   func status() throws(ScrlError) -> stat {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw ioError("stat \(shown)") }
@@ -138,6 +149,13 @@ func splitPath(_ path: String) -> (folder: String, name: String) {
   guard let slash = path.lastIndex(of: "/") else { return (".", path) }
   let folder = String(path[..<slash])
   return (folder.isEmpty ? "/" : folder, String(path[path.index(after: slash)...]))
+}
+
+/// The path from the root, links resolved: what it means in another working directory.
+package func resolved(_ path: String) -> String {
+  guard let text = realpath(path, nil) else { return path }
+  defer { free(text) }
+  return String(cString: text)
 }
 
 func synchronizeFolder(_ folder: String) throws(ScrlError) {

@@ -220,15 +220,22 @@ struct DetectorTrainingTests {
   func folder() throws {
     let place = try TrainingPlace()
     let folder = place.path("run")
-    let run = try place.run(folder: folder)
-    #expect {
-      try run.run(steps: 0) { $0.step < 2 }
-    } throws: { ($0 as? ScrlError)?.code == .cancelled }
+    do {
+      let run = try place.run(folder: folder)
+      #expect {
+        try run.run(steps: 0) { $0.step < 2 }
+      } throws: { ($0 as? ScrlError)?.code == .cancelled }
+      #expect {
+        _ = try DetectorRun(resuming: folder, dataset: nil, makeEngine: tinyEngine)
+      } throws: { ($0 as? ScrlError)?.code == .state && "\($0)".contains("in use by") }
+    }
     let lines = try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8)
       .split(separator: "\n")
     #expect(lines.count == 2 && lines[0].hasPrefix("{\"step\": 1, \"epoch\": 0, \"loss\": "))
-    let resumed = try DetectorRun(resuming: folder, dataset: nil, makeEngine: tinyEngine)
-    #expect(resumed.stepsDone == 2)
+    do {
+      let resumed = try DetectorRun(resuming: folder, dataset: nil, makeEngine: tinyEngine)
+      #expect(resumed.stepsDone == 2)
+    }
     let other = try TrainingPlace { index, boxes in if index == 0 { boxes.removeLast() } }
     #expect {
       _ = try DetectorRun(

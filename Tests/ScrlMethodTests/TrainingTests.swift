@@ -160,7 +160,8 @@ struct RunFolderTests {
     let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
     #expect(
       names == [
-        "checkpoint-00000002.h5", "checkpoint-00000003.h5", "checkpoint.h5", "metrics.jsonl",
+        ".lock", "checkpoint-00000002.h5", "checkpoint-00000003.h5", "checkpoint.h5",
+        "metrics.jsonl",
       ])
     let lines = try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8)
       .split(separator: "\n")
@@ -172,11 +173,16 @@ struct RunFolderTests {
   func stopAndResume() throws {
     let place = try Workplace()
     let folder = place.path("run")
-    let run = try place.run(folder: folder)
-    #expect {
-      try run.run(steps: 0) { $0.step < 2 }
-    } throws: { ($0 as? ScrlError)?.code == .cancelled }
-    _ = try run.step()  // a line beyond the checkpoint
+    do {
+      let run = try place.run(folder: folder)
+      #expect {
+        try run.run(steps: 0) { $0.step < 2 }
+      } throws: { ($0 as? ScrlError)?.code == .cancelled }
+      _ = try run.step()  // a line beyond the checkpoint
+      #expect {
+        _ = try place.resume(folder)
+      } throws: { ($0 as? ScrlError)?.code == .state && "\($0)".contains("in use by") }
+    }
 
     let resumed = try place.resume(folder)
     #expect(resumed.trainer.stepsDone == 2)
@@ -189,8 +195,10 @@ struct RunFolderTests {
   func damagedCheckpoint() throws {
     let place = try Workplace()
     let folder = place.path("run")
-    let run = try place.run({ $0.checkpointEvery = 1 }, folder: folder)
-    try run.run(steps: 2) { _ in true }
+    do {
+      let run = try place.run({ $0.checkpointEvery = 1 }, folder: folder)
+      try run.run(steps: 2) { _ in true }
+    }
     for name in ["checkpoint.h5", "checkpoint-00000002.h5"] {
       var bytes = try fileBytes(folder + "/" + name)
       bytes[bytes.count / 2] ^= 0xFF

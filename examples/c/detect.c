@@ -6,7 +6,7 @@
  *
  * RUN.h5 is the packed dataset; RUN receives checkpoints and metrics.jsonl. A run that is already
  * there goes on. WEIGHTS is a checkpoint of pretraining (ResNet-18) to start from.
- * Ctrl-C stops after the current step; nothing is lost.
+ * Ctrl-C and SIGTERM stop after the current step; nothing is lost.
  */
 #include <scrl.h>
 #include <signal.h>
@@ -14,11 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static scrl_detector *volatile running;
 static volatile sig_atomic_t interrupted;
 
-static void on_interrupt(int number) {
+/* scrl_detector_cancel() may be called in a signal handler: the run ends after its step, saved. */
+static void on_signal(int number) {
   (void)number;
   interrupted = 1;
+  scrl_detector_cancel(running);
 }
 
 static void must(scrl_status status) {
@@ -43,7 +46,7 @@ static int32_t progress(const scrl_detector_report *r, void *user) {
          (unsigned long long)r->step, (unsigned long long)r->total_steps, r->loss,
          r->classification, r->box, r->mask, left / 60, left % 60);
   fflush(stdout);
-  return interrupted;
+  return 0;
 }
 
 static void pack(const char *folder, const char *annotations, const char *path) {
@@ -83,10 +86,10 @@ static void show(scrl_detector *detector, const scrl_dataset *dataset, size_t in
   scrl_detections_free(found);
 }
 
-/* Whether a folder holds a run: then nothing may be packed over its dataset. */
+/* Whether a folder holds a run to go on with: then nothing may be packed over its dataset. */
 static int holds_run(const char *folder) {
   char path[4096];
-  snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+  snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
   FILE *file = fopen(path, "rb");
   if (file) fclose(file);
   return file != NULL;
@@ -113,7 +116,9 @@ int main(int argc, char **argv) {
     scrl_config_free(config);
   }
 
-  signal(SIGINT, on_interrupt);
+  running = detector;
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
   double pace = 0;
   scrl_status status = scrl_detector_run(detector, 0, progress, &pace);
   puts("");

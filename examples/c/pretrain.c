@@ -5,7 +5,7 @@
  *
  * RUN.h5 is the packed dataset; RUN receives checkpoints and metrics.jsonl. A run that is already
  * there goes on.
- * Ctrl-C stops after the current step; nothing is lost.
+ * Ctrl-C and SIGTERM stop after the current step; nothing is lost.
  */
 #include <scrl.h>
 #include <signal.h>
@@ -13,11 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static scrl_trainer *volatile running;
 static volatile sig_atomic_t interrupted;
 
-static void on_interrupt(int number) {
+/* scrl_trainer_cancel() may be called in a signal handler: the run ends after its step, saved. */
+static void on_signal(int number) {
   (void)number;
   interrupted = 1;
+  scrl_trainer_cancel(running);
 }
 
 /* Every failing call leaves one line of text; a program that does nothing else with it shows it. */
@@ -43,13 +46,13 @@ static int32_t progress(const scrl_step_report *r, void *user) {
          (unsigned long long)r->step, (unsigned long long)r->total_steps, r->loss, 1 / *pace,
          left / 3600, left / 60 % 60, left % 60);
   fflush(stdout);
-  return interrupted;
+  return 0;
 }
 
-/* Whether a folder holds a run: then nothing may be packed over its dataset. */
+/* Whether a folder holds a run to go on with: then nothing may be packed over its dataset. */
 static int holds_run(const char *folder) {
   char path[4096];
-  snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+  snprintf(path, sizeof path, "%s/checkpoint.h5", folder);
   FILE *file = fopen(path, "rb");
   if (file) fclose(file);
   return file != NULL;
@@ -84,7 +87,9 @@ int main(int argc, char **argv) {
     scrl_dataset_free(dataset); /* the trainer keeps what it needs */
   }
 
-  signal(SIGINT, on_interrupt);
+  running = trainer;
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
   double pace = 0;
   scrl_status status = scrl_trainer_run(trainer, 0, progress, &pace);
   puts("");

@@ -79,7 +79,7 @@ class _Sized(Structure):
 class scrl_config_key(_Sized):
     _fields_ = [
         ("struct_size", c_uint32), ("name", c_char_p), ("type", c_char_p), ("range", c_char_p),
-        ("preset", c_char_p), ("meaning", c_char_p),
+        ("preset", c_char_p), ("meaning", c_char_p), ("fixed", c_char_p),
     ]
 
 
@@ -466,6 +466,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     # trainer
     "scrl_trainer_new": (status, [config_p, dataset_p, c_char_p, POINTER(trainer_p)]),
     "scrl_trainer_resume": (status, [c_char_p, dataset_p, POINTER(trainer_p)]),
+    "scrl_trainer_resume_with": (
+        status, [c_char_p, dataset_p, POINTER(c_char_p), POINTER(trainer_p)]),
     "scrl_trainer_step": (status, [trainer_p, report_p]),
     "scrl_trainer_step_on": (
         status, [trainer_p, tensor_p, tensor_p, floats, floats, c_size_t, ints, report_p]),
@@ -507,6 +509,8 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_detector_new": (
         status, [config_p, dataset_p, c_char_p, c_char_p, POINTER(detector_p)]),
     "scrl_detector_resume": (status, [c_char_p, dataset_p, POINTER(detector_p)]),
+    "scrl_detector_resume_with": (
+        status, [c_char_p, dataset_p, POINTER(c_char_p), POINTER(detector_p)]),
     "scrl_detector_load": (status, [c_char_p, POINTER(detector_p)]),
     "scrl_detector_step": (status, [detector_p, POINTER(scrl_detector_report)]),
     "scrl_detector_run": (status, [detector_p, c_uint64, scrl_detector_fn, c_void_p]),

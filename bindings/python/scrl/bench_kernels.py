@@ -9,7 +9,6 @@ from typing import Any, Callable, Dict, List, Optional
 from . import _ffi
 from ._ffi import lib
 from .bench import Arithmetic, config_of, peak_bytes
-from .errors import CancelledError
 from .interrupts import interrupt_into
 
 
@@ -20,19 +19,17 @@ def _run(config: Any, repeats: int, hear: Callable[[Any], None]) -> None:
 
     def on_kernel(report: Any, _user: Any) -> int:
         try:
+            caught.heed()
             hear(report.contents)
         except BaseException as error:
             failure.append(error)
         return 1 if stops or failure else 0
 
     callback = _ffi.scrl_kernel_fn(on_kernel)
-    with interrupt_into(stops):
+    with interrupt_into(stops) as caught:
         code = lib.scrl_bench_kernels(config._handle, _ffi.int32_of(repeats, "repeats"), callback,
                                       None)
-    if failure:
-        raise failure[0]
-    if stops and code in (0, CancelledError.status):
-        raise KeyboardInterrupt("bench kernels stopped")
+    caught.deliver(code, "bench kernels stopped", failure)
     _ffi.check(code)
 
 

@@ -11,13 +11,15 @@ Value = Union[int, float, bool, str, Tuple[float, ...]]
 
 
 class Key(NamedTuple):
-    """What a config key means; `default` is its text in the default preset."""
+    """What a config key means; `default` is its text in the default preset, `fixed` why a resumed
+    run keeps its value, None: resume() may change it."""
 
     name: str
     type: str
     range: str
     default: str
     meaning: str
+    fixed: Optional[str] = None
 
 
 _keys: Dict[str, Key] = {}
@@ -31,7 +33,7 @@ def describe() -> Dict[str, Key]:
             _ffi.check(lib.scrl_config_key_at(index, byref(raw)))
             texts = [(getattr(raw, field) or b"").decode()
                      for field in ("name", "type", "range", "preset", "meaning")]
-            _keys[texts[0]] = Key(*texts)
+            _keys[texts[0]] = Key(*texts, None if raw.fixed is None else raw.fixed.decode())
     return dict(_keys)
 
 
@@ -41,13 +43,14 @@ def presets() -> List[str]:
     return [name.decode() for name in names if name]
 
 
-def _to_text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as the library's text of it."""
     if hasattr(value, "item") and not isinstance(value, (list, tuple)):
         value = value.item()  # numpy scalars
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (tuple, list)):
-        return ":".join(_to_text(part) for part in value)
+        return ":".join(text_of(part) for part in value)
     if isinstance(value, float):
         return repr(value)
     return str(value)
@@ -109,7 +112,7 @@ class Config(_ffi.Handle):
     def __setitem__(self, key: str, value: Any) -> None:
         _ffi.check(lib.scrl_config_set(
             self._handle, _ffi.text_bytes(key, "config key"),
-            _ffi.text_bytes(_to_text(value), str(key))))
+            _ffi.text_bytes(text_of(value), str(key))))
 
     def get(self, key: str, default: Any = None) -> Any:
         """cfg[key], or `default` for a key that does not exist."""
@@ -165,7 +168,7 @@ class Config(_ffi.Handle):
     def __repr__(self) -> str:
         if self.closed:
             return "Config(closed)"
-        return "Config(" + ", ".join(f"{k}={_to_text(v)}" for k, v in self.items()) + ")"
+        return "Config(" + ", ".join(f"{k}={text_of(v)}" for k, v in self.items()) + ")"
 
 
 def as_config(config: Any) -> Config:

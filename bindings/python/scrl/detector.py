@@ -130,14 +130,14 @@ class Detector(_ffi.Handle):
              neither crowds nor marked difficult. Images without any box are left out, or with
              detect.empty=True learnt from as background; those whose boxes are all crowds, difficult
              or without a class are left out. images() tells how many, and so does the log.
-    out      run folder for checkpoints and metrics.jsonl, made when missing; None: nowhere.
+    out      run folder for checkpoints and metrics.jsonl, as of Trainer; None: nowhere.
     weights  what to start from: a checkpoint or run folder of pretraining or of a detector, a Model,
              or a file that load_weights() reads; None: fresh weights. What a detector's predictors
              know of a class goes by the class's name; of others they are fresh. Unless config is a Config or
              sets model.arch, the architecture is that of the weights.
     Raises ConfigError, DataError (no boxes, no masks for detect.kind=mask, more classes than
     detect.classes), ArgumentError and ShapeError (weights that are not those of model.arch), StateError
-    (a run in the folder), StorageError, FormatError, OutOfMemoryError.
+    (a run in the folder, or one that works there), StorageError, FormatError, OutOfMemoryError.
     """
 
     def __init__(self, config: Any = None, dataset: Any = None, out: Optional[PathLike] = None,
@@ -157,28 +157,32 @@ class Detector(_ffi.Handle):
             config._handle, data._handle, start, None if out is None else _ffi.path_bytes(out),
             byref(pointer)))
         self._own(pointer, lib.scrl_detector_free)
+        self._go_on = None if out is None else "Detector.resume()"
         if state is not None:
             self.load_state_dict(state, strict=False)
 
     @classmethod
-    def _adopt(cls, pointer: Any) -> "Detector":
+    def _adopt(cls, pointer: Any, has_folder: bool = False) -> "Detector":
         detector = cls.__new__(cls)
         detector._own(pointer, lib.scrl_detector_free)
+        detector._go_on = "Detector.resume()" if has_folder else None
         return detector
 
     @classmethod
-    def resume(cls, path: PathLike, dataset: Any = None) -> "Detector":
+    def resume(cls, path: PathLike, dataset: Any = None, **settings: Any) -> "Detector":
         """Goes on where a training stopped; every later byte is as if it had not.
 
-        path     a run folder (its newest whole checkpoint) or a checkpoint file.
-        dataset  None: the one named in the checkpoint.
+        path      a run folder (its newest whole checkpoint) or a checkpoint file.
+        dataset   None: the one named in the checkpoint.
+        settings  keys to go on with instead, such as **{"detect.steps": 2000}; see Trainer.resume().
         Raises DataError where images, boxes or the name of a class are other ones.
         """
         pointer = _ffi.detector_p()
         data = as_dataset(dataset)
-        _ffi.check(lib.scrl_detector_resume(
-            _ffi.path_bytes(path), data._handle if data is not None else None, byref(pointer)))
-        return cls._adopt(pointer)
+        _ffi.check(lib.scrl_detector_resume_with(
+            _ffi.path_bytes(path), data._handle if data is not None else None,
+            runs.changes(settings), byref(pointer)))
+        return cls._adopt(pointer, os.path.isdir(path))
 
     @classmethod
     def load(cls, path: PathLike) -> "Detector":
@@ -259,18 +263,19 @@ class Detector(_ffi.Handle):
                   line every ten seconds.
         Returns the last step's report, None when there was nothing to do.
         Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
-        DivergedError; StorageError; StateError for a loaded detector.
+        DivergedError; StorageError; StateError for a loaded detector. Signals as in Trainer.fit().
         """
         done, total = self.progress()
         return runs.fit(
             lambda most, hear: lib.scrl_detector_run(
                 self._handle, most, _ffi.scrl_detector_fn(hear), None),
             _report, _words, done, total, int(self.config["detect.batch"]), callback, progress,
-            steps, "Detector.resume()")
+            steps, self._go_on)
 
     def cancel(self) -> None:
-        """Asks a running fit() to stop after its step; any thread, at any time."""
-        _ffi.check(lib.scrl_detector_cancel(self._handle))
+        """Asks fit() to stop: a running one after its step, else the next one before its first. Any
+        thread, at any time."""
+        runs.cancel(lib.scrl_detector_cancel, self._handle)
 
     def save(self, path: PathLike) -> None:
         """Saves a checkpoint, whole or not at all; of a training one, resume() can go on from it."""

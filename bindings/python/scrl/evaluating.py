@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _ffi
 from .dataset import Dataset
-from .errors import ArgumentError, CancelledError, ShapeError
+from .errors import ArgumentError, ShapeError
 from .interrupts import interrupt_into
 from .model import Model
 
@@ -25,6 +25,7 @@ def run(call: Callable[[Callable[..., int]], int], show: Callable[..., None],
 
     def on_progress(*state: Any) -> int:
         try:
+            caught.heed()
             show(*state[:-1])
             if callback is not None and callback(*state[:-1]):
                 stops.append("callback")
@@ -32,12 +33,9 @@ def run(call: Callable[[Callable[..., int]], int], show: Callable[..., None],
             failure.append(error)
         return 1 if stops or failure else 0
 
-    with interrupt_into(stops):
+    with interrupt_into(stops) as caught:
         code = call(on_progress)
-    if failure:
-        raise failure[0]
-    if "interrupt" in stops and code in (0, CancelledError.status):
-        raise KeyboardInterrupt(f"{what} stopped")
+    caught.deliver(code, f"{what} stopped", failure)
     _ffi.check(code)
 
 

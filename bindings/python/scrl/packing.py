@@ -17,6 +17,7 @@ from . import _ffi, progress as bars
 from ._ffi import PathLike, lib
 from .coco_metrics import plain_json
 from .errors import ArgumentError, DataError, StorageError
+from .interrupts import interrupt_into
 from .pack_report import (
     ACTIONS, ENTRIES, AnnotationIssue, LossWarning, PackReport, PictureNote, Skipped, Told,
 )
@@ -98,6 +99,7 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
                 bar: Callable[[int, int], None], skipped: List[Skipped]) -> None:
     """Walks a folder in the library; its callbacks keep every exception for after the call."""
     failure: List[BaseException] = []
+    stops: List[str] = []
 
     def on_skip(path: bytes, reason: bytes, label: int, _user: Any) -> int:
         try:
@@ -114,8 +116,9 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
 
     def on_progress(added: int, seen: int, total: int, _user: Any) -> int:
         try:
+            caught.heed()
             bar(seen, total)
-            return 0
+            return len(stops)
         except BaseException as error:
             failure.append(error)
             return 1
@@ -123,10 +126,10 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
     options = _ffi.scrl_folder_options(
         labels_from_folders=int(from_folders), skipped=_ffi.scrl_skip_fn(on_skip),
         progress=_ffi.scrl_walk_fn(on_progress))
-    code = lib.scrl_writer_add_folder(
-        writer._handle, _ffi.path_bytes(folder), byref(options), None, None)
-    if failure:
-        raise failure[0]
+    with interrupt_into(stops) as caught:
+        code = lib.scrl_writer_add_folder(
+            writer._handle, _ffi.path_bytes(folder), byref(options), None, None)
+    caught.deliver(code, "packing stopped", failure)
     _ffi.check(code)
 
 
@@ -145,6 +148,7 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
               bar: Callable[[int, int], None], told: Told) -> None:
     """Imports a COCO file in the library; its callbacks keep every exception for after the call."""
     failure: List[BaseException] = []
+    stops: List[str] = []
     reasons: Dict[str, str] = {}  # Pillow's, of the picture in work
     if isinstance(annotations, dict):
         told.earlier(annotations.get("issues") or ())
@@ -183,9 +187,10 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
 
     def on_progress(_added: int, seen: int, total: int, _user: Any) -> int:
         try:
+            caught.heed()
             reasons.clear()
             bar(seen, total)
-            return 0
+            return len(stops)
         except BaseException as error:
             failure.append(error)
             return 1
@@ -196,11 +201,11 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
     text = _coco_text(annotations)
     path = None if text is not None else _ffi.path_bytes(annotations)  # type: ignore[arg-type]
     report = _ffi.scrl_coco_report()
-    code = lib.scrl_writer_add_coco(
-        writer._handle, _ffi.path_bytes(folder), path, text, len(text or b""), byref(options),
-        byref(report))
-    if failure:
-        raise failure[0]
+    with interrupt_into(stops) as caught:
+        code = lib.scrl_writer_add_coco(
+            writer._handle, _ffi.path_bytes(folder), path, text, len(text or b""), byref(options),
+            byref(report))
+    caught.deliver(code, "packing stopped", failure)
     _ffi.check(code)
     told.objects = report.annotations
     told.changed += report.changed_annotations

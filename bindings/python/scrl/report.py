@@ -24,16 +24,16 @@ from .views import ViewPair
 
 
 def read_metrics(run: PathLike) -> List[Dict[str, Any]]:
-    """The lines of a run's metrics.jsonl; a torn last line is passed over."""
+    """The steps of a run's metrics.jsonl; lines that are none, of others or torn, are passed over."""
     path = Path(os.fsdecode(run)) / "metrics.jsonl"
     lines = []
     if path.is_file():
-        for text in path.read_text("utf-8", "replace").splitlines():
+        for text in path.read_text("utf-8-sig", "replace").splitlines():
             try:
                 line = json.loads(text)
             except ValueError:
                 continue
-            if isinstance(line, dict) and "step" in line:
+            if isinstance(line, dict) and "step" in line and "epoch" in line:
                 lines.append(line)
     return lines
 

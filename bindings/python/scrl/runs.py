@@ -1,22 +1,24 @@
-"""The loop around a run in the library: progress, a callback, Ctrl-C, what stopped it."""
+"""The loop around a run in the library: progress, a callback, signals, what stopped it; resuming."""
 
-from typing import Any, Callable, List, Optional
+from ctypes import c_char_p
+from typing import Any, Callable, List, Mapping, Optional
 
 from . import _ffi, progress as bars
-from .errors import CancelledError
+from .config import text_of
+from .errors import BY_STATUS, CancelledError
 from .interrupts import interrupt_into
 
 
 def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[Any], Any],
         words: Callable[[Any], str], done: int, total: int, batch: int,
         callback: Optional[Callable[[Any], Any]], progress: bool, steps: Optional[int],
-        go_on: str) -> Optional[Any]:
+        go_on: Optional[str]) -> Optional[Any]:
     """Runs to the end of the schedule, or at most `steps` steps.
 
     start  calls the library with (steps, listener) and answers its status.
     read   makes a report of what the listener hears.
     words  what the progress line says of a report, beside steps, rate and time left.
-    go_on  how to resume, for the text of KeyboardInterrupt.
+    go_on  how to resume, for the text of KeyboardInterrupt; None: there is no run folder.
     Returns the last step's report, None when there was nothing to do.
     """
     if steps is not None and _ffi.count_of(steps, "steps") == 0:
@@ -30,6 +32,7 @@ def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[
     with bars.counter("training", "images", progress, done, batch) as show:
         def on_step(raw: Any, _user: Any) -> int:
             try:
+                caught.heed()
                 report = read(raw.contents)
                 last[:] = [report]
                 show(report.step, total, words(report))
@@ -39,12 +42,27 @@ def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[
                 failure.append(error)
             return 1 if stops or failure else 0
 
-        with interrupt_into(stops):
+        with interrupt_into(stops) as caught:
             code = start(steps or 0, on_step)
-    if failure:
-        raise failure[0]
-    if "interrupt" in stops and code in (0, CancelledError.status):
-        raise KeyboardInterrupt(f"stopped; all is saved, go on with {go_on}")
+    caught.deliver(code, f"stopped; all is saved, go on with {go_on}" if go_on else
+                   "stopped; it has no run folder: nothing is saved before save()", failure)
     if not (stops and code == CancelledError.status):
         _ffi.check(code)
     return last[0] if last else None
+
+
+def changes(settings: Mapping[str, Any]) -> Any:
+    """Keys and values as resume_with takes them; None for none."""
+    if not settings:
+        return None
+    texts: List[Optional[bytes]] = []
+    for key, value in settings.items():
+        texts += [_ffi.text_bytes(key, "config key"), _ffi.text_bytes(text_of(value), str(key))]
+    return (c_char_p * (len(texts) + 1))(*texts, None)
+
+
+def cancel(call: Callable[[Any], int], handle: Any) -> None:
+    """scrl_…_cancel, which leaves no text of its own."""
+    code = call(handle)
+    if code:
+        raise BY_STATUS[code]("cancel: expected what this process has made and not closed")

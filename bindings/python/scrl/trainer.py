@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from ctypes import byref, c_uint64
 from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
@@ -68,9 +69,12 @@ class Trainer(_ffi.Handle):
     dataset  a Dataset (or a path to one); None: only step_on() works, and an epoch of
              the schedule is one step: set train.steps to the steps you mean to do.
     out      run folder for checkpoints and metrics.jsonl, made when missing; None: nowhere. A folder
-             that already holds a run is refused: use Trainer.resume().
-    Raises ConfigError, StorageError, DataError (dataset smaller than a batch, or without the labels
-    that method=supervised and probe.online need), OutOfMemoryError.
+             that holds a checkpoint is refused: use Trainer.resume(). One whose run ended before its
+             first is begun anew, its metrics.jsonl set aside as metrics-1.jsonl. No other trainer, of
+             any process, gets the folder until this one is closed or its process ends.
+    Raises ConfigError, StorageError, StateError (a run in the folder, or one that works there),
+    DataError (dataset smaller than a batch, or without the labels that method=supervised and
+    probe.online need), OutOfMemoryError.
     """
 
     def __init__(self, config: Any = None, dataset: Any = None,
@@ -81,25 +85,33 @@ class Trainer(_ffi.Handle):
         _ffi.check(lib.scrl_trainer_new(
             config._handle, data._handle if data is not None else None,
             None if out is None else _ffi.path_bytes(out), byref(pointer)))
-        self._adopt_pointer(pointer)
+        self._adopt_pointer(pointer, out is not None)
 
-    def _adopt_pointer(self, pointer: Any) -> None:
+    def _adopt_pointer(self, pointer: Any, has_folder: bool) -> None:
         self._own(pointer, lib.scrl_trainer_free)
+        self._go_on = "Trainer.resume()" if has_folder else None
         self._batch = int(self.config["train.batch"])
 
     @classmethod
-    def resume(cls, path: PathLike, dataset: Any = None) -> "Trainer":
+    def resume(cls, path: PathLike, dataset: Any = None, **settings: Any) -> "Trainer":
         """Goes on where a run stopped; every later byte is as if it had not.
 
-        path     a run folder (its newest whole checkpoint) or a checkpoint file.
-        dataset  None: the one named in the checkpoint.
+        path      a run folder (its newest whole checkpoint) or a checkpoint file.
+        dataset   None: the one named in the checkpoint.
+        settings  keys to go on with instead, such as **{"train.epochs": 200}: length, rate, threads,
+                  loader.*, checkpoint.*, … (those whose scrl.config.Key has fixed None). Schedules are
+                  made anew over the whole new length.
+        Raises ConfigError naming a key that cannot change, and why; StateError for a folder that
+        another trainer works in; StorageError for one without a checkpoint yet (begin it again with
+        Trainer(…, out=path)) and for a dataset that is no longer there; FormatError; DataError.
         """
         pointer = _ffi.trainer_p()
         data = as_dataset(dataset)
-        _ffi.check(lib.scrl_trainer_resume(
-            _ffi.path_bytes(path), data._handle if data is not None else None, byref(pointer)))
+        _ffi.check(lib.scrl_trainer_resume_with(
+            _ffi.path_bytes(path), data._handle if data is not None else None,
+            runs.changes(settings), byref(pointer)))
         trainer = cls.__new__(cls)
-        trainer._adopt_pointer(pointer)
+        trainer._adopt_pointer(pointer, os.path.isdir(path))
         return trainer
 
     @property
@@ -155,26 +167,30 @@ class Trainer(_ffi.Handle):
 
     def fit(self, callback: Optional[Callable[[StepReport], Any]] = None, progress: bool = True,
             steps: Optional[int] = None) -> Optional[StepReport]:
-        """Trains to the end of the schedule, or at most `steps` steps; saves when it ends or stops.
+        """Trains to the end of the schedule, or at most `steps` steps; saves when it ends or stops,
+        every checkpoint.every steps, every checkpoint.minutes, and within a run's first minute.
 
         callback  hears of every step; a true answer stops the run after it (saved, no exception). An
                   exception in it stops the run too and is raised when all is saved.
         progress  loss, rate, images/s and time left on stderr: a bar on a terminal, elsewhere a line
                   every ten seconds.
         Returns the last step's report, None when there was nothing to do.
+        What is saved goes into the run folder; a trainer without one saves nothing by itself.
         Raises KeyboardInterrupt after Ctrl-C and CancelledError after cancel(), both with all saved;
-        DivergedError; StorageError.
+        DivergedError; StorageError. In the main thread SIGTERM and SIGHUP stop it too: all is saved,
+        then the signal does what it does without us, it ends the process. Handlers of your own are
+        called during the step's callback, and what they raise arrives when all is saved.
         """
         done, total = self.progress()
         return runs.fit(
             lambda most, hear: lib.scrl_trainer_run(
                 self._handle, most, _ffi.scrl_step_fn(hear), None),
-            _report, _Words(), done, total, self._batch, callback, progress, steps,
-            "Trainer.resume()")
+            _report, _Words(), done, total, self._batch, callback, progress, steps, self._go_on)
 
     def cancel(self) -> None:
-        """Asks a running fit() to stop after its step; any thread, at any time."""
-        _ffi.check(lib.scrl_trainer_cancel(self._handle))
+        """Asks fit() to stop: a running one after its step, else the next one before its first. Any
+        thread, at any time."""
+        runs.cancel(lib.scrl_trainer_cancel, self._handle)
 
     def save(self, path: PathLike) -> None:
         """Saves a checkpoint, whole or not at all."""

@@ -1,6 +1,7 @@
 """The shell command `scrl`. One file per group of commands; this one holds what they share.
 
-A failure is one line on stderr, `scrl: …`, and exit code 1 (2 for usage, 130 after Ctrl-C).
+A failure is one line on stderr, `scrl: …`, and exit code 1 (2 for usage, 130 after Ctrl-C, 143 after
+SIGTERM, 129 after SIGHUP).
 """
 
 import sys
@@ -10,6 +11,7 @@ import typer
 
 from .. import __version__
 from ..errors import Error
+from ..interrupts import Terminated, terminated
 from . import coco, detect, export, judges, linear, look, make, measure, train
 from .output import Failure, flush_notes
 
@@ -84,7 +86,8 @@ def run(arguments: Optional[List[str]] = None) -> int:
     """Runs the command and answers its exit code."""
     command = typer.main.get_command(app)
     try:
-        result = command.main(args=arguments, prog_name="scrl", standalone_mode=False)
+        with terminated():
+            result = command.main(args=arguments, prog_name="scrl", standalone_mode=False)
         flush_notes()
         return result if isinstance(result, int) else 0
     except Failure as failure:
@@ -96,6 +99,9 @@ def run(arguments: Optional[List[str]] = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return 130
+    except Terminated as stop:
+        _say("terminated")
+        return int(stop.code or 1)
     except Exception as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # `scrl`, `scrl bench`, … alone
             text = error.format_message() if hasattr(error, "format_message") else ""

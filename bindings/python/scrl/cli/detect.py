@@ -13,7 +13,7 @@ from .coco import MAX_DETECTIONS, class_lines, figure_rows, limits_of
 from .fitting import fit
 from .make import picture_rules
 from .output import Failure, collect_notes, emit, say, table, whole_file
-from .train import settings
+from .train import place, settings
 
 
 def train(
@@ -32,7 +32,7 @@ def train(
     steps: Optional[int] = typer.Option(
         None, "--steps", help="Steps of the whole schedule (sets detect.steps).", min=1),
     resume: bool = typer.Option(
-        False, "--resume", help="Go on with the run in --out, exactly."),
+        False, "--resume", help="Go on with the run in --out, exactly but for what --set changes."),
     json_lines: bool = typer.Option(
         False, "--json", help="One JSON object a step, and one at the end."),
 ) -> None:
@@ -43,8 +43,11 @@ def train(
     detect.max_size. detect-1x is Detectron2's recipe for COCO: much too long for a few cores.
 
     Images without any box are left out and counted; `--set detect.empty=true` trains on them as
-    background. Ctrl-C saves; `--resume` goes on exactly. The run folder ends with checkpoint.h5 and
-    metrics.jsonl.
+    background.
+
+    Ctrl-C, SIGTERM and SIGHUP save; `--resume` goes on exactly, or with `--set` otherwise: keys that
+    `scrl config detect` marks as free to change. The run folder ends with checkpoint.h5 and
+    metrics.jsonl; all else about it is as in `scrl pretrain`.
 
     Examples:
 
@@ -61,10 +64,13 @@ def train(
 
     collect_notes()
     if resume:
-        if weights or preset or set_ or steps is not None:
-            raise Failure("--resume goes on with the run's own options: leave out --weights, --preset, "
-                          "--set and --steps", 2)
-        detector = Detector.resume(out, data)
+        if weights or preset or steps is not None:
+            raise Failure("--resume goes on with the run's own options: leave out --weights, --preset "
+                          "and --steps; --set detect.steps=N makes it longer", 2)
+        run, out = place(out)
+        if os.path.isfile(run):
+            raise Failure(f"--out is {run}, a file: expected the run folder", 2)
+        detector = Detector.resume(run, data, **settings(set_))
     elif data is None:
         raise Failure("--data is missing: a dataset with boxes, or --resume for one that is told", 2)
     else:

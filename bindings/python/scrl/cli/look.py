@@ -150,7 +150,7 @@ def config(
     preset: Optional[str] = typer.Option(None, "--preset", help="Values of this preset."),
     json_lines: bool = typer.Option(False, "--json", help="One JSON object a key."),
 ) -> None:
-    """Lists every option: range, value in the preset, meaning.
+    """Lists every option: range, value in the preset, whether `scrl resume --set` may change it, meaning.
 
     Without `--preset`, values are those that `scrl pretrain` starts from; of keys that begin with
     detect those of detect-small, from which `scrl detect train` starts.
@@ -175,7 +175,7 @@ def config(
     if json_lines:
         for each, value in found:
             emit(key=each.name, type=each.type, range=each.range, default=each.default,
-                 value=value, meaning=each.meaning)
+                 value=value, meaning=each.meaning, fixed=each.fixed)
         return
 
     def text(value: Any) -> str:
@@ -183,6 +183,7 @@ def config(
             return ":".join(f"{part:g}" for part in value)
         return json.dumps(value) if isinstance(value, bool) else str(value)
 
-    table(f"preset {preset or 'default'}", ["key", "value", "range", "meaning"],
-          [[each.name, text(value), each.range, each.meaning] for each, value in found])
+    table(f"preset {preset or 'default'}", ["key", "value", "range", "resume", "meaning"],
+          [[each.name, text(value), each.range, "fixed" if each.fixed else "free", each.meaning]
+           for each, value in found])
     say("presets: " + ", ".join(presets()))

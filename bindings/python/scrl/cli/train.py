@@ -26,10 +26,12 @@ def settings(pairs: Optional[List[str]]) -> Dict[str, str]:
 def _fit(trainer: Any, out: str, steps: Optional[int], json_lines: bool) -> None:
     """Runs a trainer to its end, tells how it went and how to go on."""
     batch = int(trainer.config["train.batch"])
-    done = fit(trainer, batch, f"scrl resume {out}", json_lines, steps)
     checkpoint = os.path.join(out, "checkpoint.h5")
-    if os.path.isdir(out) and not os.path.exists(checkpoint):
-        trainer.save(checkpoint)
+    try:
+        done = fit(trainer, batch, f"scrl resume {out}", json_lines, steps)
+    finally:
+        if os.path.isdir(out) and not os.path.exists(checkpoint):  # a checkpoint file was resumed
+            trainer.save(checkpoint)
     if json_lines:
         emit(event="end", step=done.step, total_steps=done.total_steps, seconds=done.seconds,
              loss=done.last and done.last.loss, out=out,
@@ -57,11 +59,13 @@ def pretrain(
         None, "--steps", help="Steps of the whole schedule (sets train.steps).", min=1),
     json_lines: bool = typer.Option(False, "--json", help="One JSON object a step, and one at the end."),
 ) -> None:
-    """Pretrains a backbone. Ctrl-C saves; `scrl resume` goes on exactly.
+    """Pretrains a backbone. Ctrl-C, SIGTERM and SIGHUP save; `scrl resume` goes on exactly.
 
     Presets scrl-* and byol-* need no labels; supervised-* learn those of `scrl pack --labels folders`.
 
-    The run folder ends with checkpoint.h5 and metrics.jsonl.
+    The run folder ends with checkpoint.h5 and metrics.jsonl. checkpoint.h5 is there within a minute and
+    written anew every checkpoint.minutes, so that a kill costs no more than that; a run that was killed
+    before its first is begun again by the same command. A folder serves one run at a time.
 
     Examples:
 
@@ -80,27 +84,51 @@ def pretrain(
             _fit(trainer, out, None, json_lines)
 
 
+def place(run: str) -> Tuple[str, str]:
+    """What to resume, and the folder that it is saved in."""
+    if os.path.isdir(run):
+        return run, run
+    out = os.path.dirname(run) or "."
+    newest = os.path.join(out, "checkpoint.h5")
+    if os.path.basename(run) == "checkpoint.h5" or not os.path.exists(run):
+        return (out if os.path.exists(run) else run), out
+    if os.path.exists(newest):
+        raise Failure(f"{run} is one of the checkpoints of {out}: expected the folder, which goes on from "
+                      "its newest; to go on from an older one, copy it into a folder of its own as "
+                      "checkpoint.h5 and resume that", 2)
+    return run, out
+
+
 def resume(
-    run: str = typer.Argument(..., help="Run folder, or a checkpoint file."),
+    run: str = typer.Argument(
+        ..., help="Run folder; or a checkpoint file, beside which checkpoint.h5 is saved."),
     data: Optional[str] = typer.Option(
         None, "--data", help="The dataset, if it has moved since."),
+    set_: Optional[List[str]] = typer.Option(
+        None, "--set", help="KEY=VALUE to go on with, as often as wanted: keys that `scrl config` marks "
+        "as free to change, such as train.epochs, optimizer.base_lr, threads, checkpoint.minutes."),
     steps: Optional[int] = typer.Option(None, "--steps", help="At most so many steps more.", min=1),
     json_lines: bool = typer.Option(False, "--json", help="One JSON object a step, and one at the end."),
 ) -> None:
     """Goes on where a run stopped, exactly: every later byte is as if it had not.
 
+    With `--set` it goes on otherwise: schedules are made anew over the whole new length.
+
     Examples:
 
     `scrl resume run/`
+
+    `scrl resume run/ --set train.epochs=400 --set threads=8`
 
     `scrl resume run/ --steps 500`
     """
     from .. import Dataset, Trainer
 
+    changes = settings(set_)
     collect_notes()
     dataset = Dataset(data) if data else None
-    out = run if os.path.isdir(run) else os.path.dirname(run) or "."
-    with Trainer.resume(run, dataset) as trainer:
+    run, out = place(run)
+    with Trainer.resume(run, dataset, **changes) as trainer:
         _fit(trainer, out, steps, json_lines)
 
 
