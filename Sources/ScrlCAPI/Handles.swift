@@ -3,6 +3,7 @@
 
 import Glibc
 import ScrlBase
+import ScrlStore
 import ScrlTensor
 
 /// What stands behind a handle. Its calls run one after another.
@@ -31,7 +32,7 @@ final class Registry: @unchecked Sendable {
     guard let pointer else { throw ScrlError(.argument, "\(type.kind): NULL handle") }
     guard let handle = lock.locked({ living[pointer] }) as? Kind else {
       throw isForked
-        ? ScrlError(.forked, "\(type.kind): the handle belongs to the parent process")
+        ? ScrlError(.forked, "\(type.kind): the handle belongs to the parent process · open it in the worker")
         : ScrlError(.argument, "\(type.kind): not a living handle of this kind")
     }
     return handle
@@ -57,6 +58,8 @@ final class Registry: @unchecked Sendable {
     lock.reset()
     Log.shared.afterFork()
     BufferPool.shared.afterFork()
+    afterForkInStore()
+    EternalText.shared.afterFork()
     _ = Unmanaged.passRetained(Forgotten(living))
     living = [:]
   }

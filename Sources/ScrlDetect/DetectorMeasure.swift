@@ -135,7 +135,7 @@ private final class ResultsFile {
   private var isFirst = true
 
   init(_ path: String, _ detector: Detector, _ dataset: DatasetReader) throws(ScrlError) {
-    file = try NewTextFile(path: path)
+    file = try NewTextFile(path: path, replacing: .results)
     classes = detector.classes
     ids = cocoImageIDs(dataset)
   }

@@ -62,7 +62,8 @@ package enum CheckpointFolder {
     guard let best else {
       let reasons = skipped.map { "; " + $0.reason }.joined()
       throw ScrlError(
-        skipped.isEmpty ? .io : .format, "open \(path): no whole checkpoint there\(reasons)")
+        skipped.isEmpty ? .io : .format,
+        "open \(path): no whole checkpoint in this folder\(reasons) · expected a run folder")
     }
     return (best, skipped)
   }

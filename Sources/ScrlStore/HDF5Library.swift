@@ -25,6 +25,9 @@ enum HDF5Library {
     }
   }
 
+  /// In a forked child the thread that held the lock is gone.
+  fileprivate static func afterFork() { lock.reset() }
+
   /// The innermost reasons on HDF5's error stack, for messages; the stack is cleared.
   static func takeErrorText() -> String {
     var reasons: [String] = []
@@ -41,6 +44,8 @@ enum HDF5Library {
     return reasons.isEmpty ? "no reason given" : reasons.joined(separator: "; ")
   }
 }
+
+package func afterForkInStore() { HDF5Library.afterFork() }
 
 /// Any HDF5 identifier; released by its one owner. Use only inside `exclusively`.
 struct HDF5Handle: ~Copyable {

@@ -258,6 +258,10 @@ extension JSONReader {
   }
 
   func unexpected(_ wanted: String) -> ScrlError {
+    let kind = FileKind(head: Array(bytes.prefix(4096)))
+    if position == 0, kind.isOfAnotherForm {
+      return ScrlError(.format, "read \(source): \(kind.explanation(wanted: .annotations))")
+    }
     let got =
       position >= bytes.count
       ? "the text's end" : "'\(displayText([bytes[position]]))'"

@@ -1,6 +1,7 @@
 """Detector: object detection and instance segmentation on our backbones, trained and used."""
 
 import os
+import tempfile
 from ctypes import byref, c_char_p, c_int64, c_uint64
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Tuple
@@ -115,6 +116,8 @@ class Detector(_ffi.Handle):
     (a run in the folder), StorageError, FormatError, OutOfMemoryError.
     """
 
+    _instead = "it is training; save() it, and load() or resume() from that"
+
     def __init__(self, config: Any = None, dataset: Any = None, out: Optional[PathLike] = None,
                  weights: Any = None) -> None:
         if dataset is None:
@@ -160,6 +163,15 @@ class Detector(_ffi.Handle):
         pointer = _ffi.detector_p()
         _ffi.check(lib.scrl_detector_load(_ffi.path_bytes(path), byref(pointer)))
         return cls._adopt(pointer)
+
+    def __reduce__(self) -> Any:
+        if self.progress() != (0, 0):
+            return super().__reduce__()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "detector.h5")
+            self.save(path)
+            with open(path, "rb") as file:
+                return _restored, (file.read(),)
 
     @property
     def config(self) -> Config:
@@ -282,6 +294,15 @@ class Detector(_ffi.Handle):
         strict: missing and unknown names raise ArgumentError.
         """
         weight_tables.write(self._handle, "detector", state, strict)
+
+
+def _restored(checkpoint: bytes) -> Detector:
+    """The detector that was pickled or copied."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "detector.h5")
+        with open(path, "wb") as file:
+            file.write(checkpoint)
+        return Detector.load(path)
 
 
 def _figures(raw: Any) -> Figures:

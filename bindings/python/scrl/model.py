@@ -16,7 +16,8 @@ class Model(_ffi.Handle):
     """A backbone: Model(cfg) with fresh weights from the config's seed, or Model.load(path).
 
     Images are (N,3,H,W) float32, normalised by ImageNet's mean and deviation (see scrl.prepare);
-    other number types and strides are accepted.
+    other number types and strides are accepted. It pickles and copies (config and weights); a child
+    that was forked cannot use its parent's (ForkedError): load it in the worker, or send it there.
     """
 
     def __init__(self, config: Any = None) -> None:
@@ -56,8 +57,12 @@ class Model(_ffi.Handle):
             raise FormatError(f"Model.load {text}: {error}") from None
         return model
 
+    def __reduce__(self) -> Any:
+        return _restored, (self.config, dict(self.state_dict()))
+
     def save(self, path: PathLike) -> None:
-        """Saves a checkpoint that Model.load() reads."""
+        """Saves a checkpoint that Model.load() reads. An older checkpoint of that name is replaced, any
+        other file is a StateError."""
         _ffi.check(lib.scrl_model_save(self._handle, _ffi.path_bytes(path)))
 
     @property
@@ -134,3 +139,10 @@ class Model(_ffi.Handle):
         passed over. strict: missing and unknown names raise ArgumentError; ShapeError in any case.
         """
         weights.write(self._handle, "model", state, strict)
+
+
+def _restored(config: Config, state: Mapping[str, Any]) -> Model:
+    """The model that was pickled or copied."""
+    model = Model(config)
+    model.load_state_dict(state)
+    return model

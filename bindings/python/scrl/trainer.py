@@ -73,6 +73,8 @@ class Trainer(_ffi.Handle):
     that method=supervised and probe.online need), OutOfMemoryError.
     """
 
+    _instead = "save() it, and resume() from that"
+
     def __init__(self, config: Any = None, dataset: Any = None,
                  out: Optional[PathLike] = None) -> None:
         pointer = _ffi.trainer_p()
