@@ -20,7 +20,13 @@ public func scrl_file_describe(
       }
       expected = known
     }
-    let kind = FileKind(head: try readFile(path, first: 4096))
+    // HDF5 takes paths of UTF-8 only.
+    let kind =
+      if let name = String(validatingCString: path) {
+        try FileKind(path: name)
+      } else {
+        FileKind(head: try readFile(path, first: 4096))
+      }
     let told = expected.map { kind.explanation(wanted: $0) } ?? kind.phrase
     try copyOut(oneLine(told), buffer, capacity, length, "file_describe")
   }

@@ -35,7 +35,13 @@ final class ContainerReader: Sendable {
         let handle = try openHDF5(file, isMarkedOpen: superblock.isMarkedOpen)
         var parser = StructureParser(path: path, fileByteCount: byteCount)
         try parser.readAttributes(of: handle.id, at: "/")
-        try parser.structure.check(path: path, format: format, version: version)
+        let kind = FileKind(
+          attributes: parser.structure.attributes["/"] ?? [:], others: parser.otherNames)
+        let wanted = WantedFile(format: format)
+        guard kind.isOne(of: wanted) else {
+          throw ScrlError(.format, "open \(path): \(kind.explanation(wanted: wanted))")
+        }
+        try parser.structure.check(path: path, version: version)
         try parser.readGroup(handle.id, at: "/", depth: 0)
         return parser.structure
       }
@@ -133,22 +139,7 @@ struct ContainerStructure: Sendable {
   var datasets: [String: Result<StoredDataset, ScrlError>] = [:]
   var attributes: [String: [String: AttributeValue]] = [:]
 
-  func check(path: String, format: String, version: Int64) throws(ScrlError) {
-    let wanted = WantedFile(format: format)
-    guard case .text(let found) = attributes["/"]?["format"] else {
-      let kind = FileKind(head: try OpenFile(reading: path).head(1 << 16))
-      guard !kind.isOurs else {
-        throw ScrlError(.format, "open \(path): attribute format is no text of fixed length")
-      }
-      throw ScrlError(.format, "open \(path): \(kind.explanation(wanted: wanted))")
-    }
-    guard found == format else {
-      let exchanged = found == DatasetFormat.name || found == CheckpointFormat.name
-      throw ScrlError(
-        .format,
-        "open \(path): is a \"\(found)\" file · expected \(wanted.name)"
-          + (exchanged ? ": are two paths exchanged?" : ""))
-    }
+  func check(path: String, version: Int64) throws(ScrlError) {
     guard case .integer(let number) = attributes["/"]?["format_version"] else {
       throw ScrlError(.format, "open \(path): attribute format_version is missing or no integer")
     }
@@ -172,6 +163,22 @@ extension ElementType {
     case .text: "text"
     }
   }
+}
+
+/// The attributes of the root, and the names of those that are of no use here.
+func rootAttributes(
+  of file: OpenFile
+) throws(ScrlError) -> (known: [String: AttributeValue], others: Set<String>) {
+  let byteCount = try file.byteCount()
+  let superblock = try Superblock(of: file, byteCount: byteCount, format: DatasetFormat.name)
+  try Seal.check(file, superblock, byteCount: byteCount)
+  let parser = try HDF5Library.exclusively { () throws(ScrlError) in
+    let handle = try openHDF5(file, isMarkedOpen: superblock.isMarkedOpen)
+    var parser = StructureParser(path: file.path, fileByteCount: byteCount)
+    try parser.readAttributes(of: handle.id, at: "/")
+    return parser
+  }
+  return (parser.structure.attributes["/"] ?? [:], parser.otherNames)
 }
 
 private func openHDF5(_ file: OpenFile, isMarkedOpen: Bool) throws(ScrlError) -> HDF5Handle {

@@ -44,7 +44,7 @@ package struct FileKind: Equatable, Sendable {
     if head.isEmpty {
       (name, sort) = ("empty", .empty)
     } else if head.starts(with: Superblock.signature) {
-      (name, sort) = FileKind.ofHDF5(head)
+      (name, sort) = ("an HDF5 file", .other)
     } else if head.starts(with: Array("PK\u{3}\u{4}".utf8)) {
       (name, sort) = FileKind.ofZip(head)
     } else if let entry = FileKind.magics.first(where: { $0.fits(head) }) {
@@ -60,12 +60,52 @@ package struct FileKind: Equatable, Sendable {
     }
   }
 
-  /// Whether it looks like a dataset or checkpoint of this library.
-  package var isOurs: Bool { sort == .dataset || sort == .checkpoint }
+  package func isOne(of wanted: WantedFile) -> Bool {
+    switch wanted {
+    case .dataset: sort == .dataset
+    case .checkpoint: sort == .checkpoint
+    case .weights: sort == .checkpoint || sort == .torch
+    case .annotations: sort == .annotations
+    }
+  }
 
   /// Whether it is known and no text that could have been meant as JSON.
   var isOfAnotherForm: Bool {
     name != nil && sort != .annotations && sort != .empty && sort != .text
+  }
+
+  /// What an HDF5 file is, from the attributes of its root.
+  init(attributes: [String: AttributeValue], others: Set<String>) {
+    head = Superblock.signature
+    switch attributes["format"] {
+    case .text(DatasetFormat.name): (name, sort) = ("a libscrl dataset", .dataset)
+    case .text(CheckpointFormat.name): (name, sort) = ("a libscrl checkpoint", .checkpoint)
+    case .text("libscrl features"): (name, sort) = ("an HDF5 file of `scrl features`", .other)
+    default:
+      if others.contains("format") {  // h5py writes str so
+        (name, sort) = ("an HDF5 file whose attribute format is no text of fixed length", .other)
+        return
+      }
+      let isKeras = !others.isDisjoint(with: ["keras_version", "layer_names", "backend"])
+      (name, sort) =
+        isKeras ? ("a Keras HDF5 file", .keras) : ("an HDF5 file of another program", .other)
+    }
+  }
+
+  /// What the file is, HDF5's root looked at too.
+  package init(path: String) throws(ScrlError) {
+    let file = try OpenFile(reading: path)
+    let head = try file.head(4096)
+    guard head.starts(with: Superblock.signature) else {
+      self.init(head: head)
+      return
+    }
+    do throws(ScrlError) {
+      let root = try rootAttributes(of: file)
+      self.init(attributes: root.known, others: root.others)
+    } catch {
+      self.init(head: head)
+    }
   }
 
   /// "is a PNG picture · expected a dataset of libscrl: …".
@@ -162,27 +202,6 @@ extension FileKind {
     Magic("version https://git-lfs", "a Git LFS pointer", .pointer),
   ]
 
-  /// Root attributes lie near the front; ours are of fixed length, others' names at least are there.
-  private static func ofHDF5(_ head: [UInt8]) -> (String, Sort) {
-    switch formatName(in: head) {
-    case DatasetFormat.name: return ("a libscrl dataset", .dataset)
-    case CheckpointFormat.name: return ("a libscrl checkpoint", .checkpoint)
-    default: break
-    }
-    for mark in ["keras_version", "layer_names", "model_weights"] where contains(head, mark) {
-      return ("a Keras HDF5 file", .keras)
-    }
-    return ("an HDF5 file of another program", .other)
-  }
-
-  /// "libscrl dataset" or "libscrl checkpoint", whichever stands first.
-  static func formatName(in head: [UInt8]) -> String? {
-    let found = [DatasetFormat.name, CheckpointFormat.name].compactMap { name in
-      place(of: name, in: head).map { (name, $0) }
-    }
-    return found.min { $0.1 < $1.1 }?.0
-  }
-
   private static func ofZip(_ head: [UInt8]) -> (String, Sort) {
     let length = head.count >= 30 ? Int(head[26]) | Int(head[27]) << 8 : 0
     let first = String(decoding: head.dropFirst(30).prefix(length), as: UTF8.self)
@@ -223,18 +242,6 @@ extension FileKind {
     if lower.hasPrefix("<?xml") || lower.hasPrefix("<!doctype") { return ("XML text", .other) }
     if lower.hasPrefix("{") || lower.hasPrefix("[") { return ("JSON text", .annotations) }
     return ("a text", .text)
-  }
-
-  private static func contains(_ head: [UInt8], _ text: String) -> Bool {
-    place(of: text, in: head) != nil
-  }
-
-  private static func place(of text: String, in head: [UInt8]) -> Int? {
-    let wanted = Array(text.utf8)
-    guard head.count >= wanted.count else { return nil }
-    return (0...head.count - wanted.count).first { start in
-      head[start] == wanted[0] && head[start..<start + wanted.count].elementsEqual(wanted)
-    }
   }
 }
 

@@ -18,13 +18,12 @@ package enum OutputKind: Sendable {
     }
   }
 
-  fileprivate func fits(_ head: [UInt8]) -> Bool {
-    let isHDF5 = head.starts(with: Superblock.signature)
+  fileprivate func fits(_ kind: FileKind, _ head: [UInt8]) -> Bool {
     switch self {
-    case .dataset: return isHDF5 && FileKind.formatName(in: head) == DatasetFormat.name
-    case .checkpoint: return isHDF5 && FileKind.formatName(in: head) == CheckpointFormat.name
-    case .annotations: return head.starts(with: Array(annotationsStart.utf8))
-    case .results: return isResults(head)
+    case .dataset: kind.isOne(of: .dataset)
+    case .checkpoint: kind.isOne(of: .checkpoint)
+    case .annotations: head.starts(with: Array(annotationsStart.utf8))
+    case .results: isResults(head)
     }
   }
 }
@@ -36,16 +35,16 @@ let annotationsStart = "{\"info\": {\"description\": \"written by libscrl "
 package func checkReplaceable(_ path: String, by kind: OutputKind) throws(ScrlError) {
   var status = stat()
   guard stat(path, &status) == 0, status.st_size > 0 else { return }
-  let head: [UInt8]
+  let (head, found): ([UInt8], FileKind)
   do throws(ScrlError) {
-    head = try OpenFile(reading: path).head(1 << 16)
+    (head, found) = (try OpenFile(reading: path).head(1 << 16), try FileKind(path: path))
   } catch {
     throw ScrlError(.state, "create \(path): \(error.message) · expected a new name")
   }
-  guard kind.fits(head) else {
+  guard kind.fits(found, head) else {
     throw ScrlError(
       .state,
-      "create \(path): the file there \(FileKind(head: head).phrase), and would be lost · expected "
+      "create \(path): the file there \(found.phrase), and would be lost · expected "
         + "a new name, or one of \(kind.name)")
   }
 }

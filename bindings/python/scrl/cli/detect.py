@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import typer
 
 from .fitting import fit
-from .output import Failure, collect_notes, emit, say, table, whole_file
+from .output import Failure, collect_notes, emit, say, table
 from .train import settings
 
 
@@ -165,11 +165,14 @@ def predict(
 
     `scrl detect predict --checkpoint det/ photo.jpg --json`
     """
-    from .. import Detector, progress as bars
+    from .. import Detector, outputs, progress as bars
 
     if bool(images) == (data is not None):
         raise Failure("expected pictures, or --data with a dataset, and not both", 2)
     collect_notes()
+    inputs = [*(images or []), *([data] if data else []), checkpoint]
+    if out is not None:
+        outputs.check(out, "results", *inputs)
     if pictures:
         os.makedirs(pictures, exist_ok=True)
     start = time.perf_counter()
@@ -185,7 +188,7 @@ def predict(
         why = f"; first: {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
         raise Failure(f"none of {len(left_out)} pictures could be read{why}")
     if out is not None:
-        with whole_file(out, *(images or []), *([data] if data else [])) as part:
+        with outputs.whole_file(out, "results", *inputs) as part:
             Path(part).write_text(json.dumps(finder.results), "utf-8")
     if not json_lines:
         rate = finder.seen / max(time.perf_counter() - start, 1e-9)
@@ -211,8 +214,9 @@ class _Finder:
         self.seen = self.kept = 0
 
     def look(self, image_id: int, name: str, pixels: Any) -> None:
+        from .. import outputs
         from ..detector import results_of
-        from ..drawing import draw
+        from ..drawing import draw, save
 
         if isinstance(pixels, Exception):
             self.left_out.append((name, str(pixels)))
@@ -233,7 +237,9 @@ class _Finder:
                 for each, label in zip(made, found.labels)])
         if self.pictures:
             stem = f"{image_id:06d}-{Path(name).stem}.jpg"
-            draw(pixels, sure, self.names).save(os.path.join(self.pictures, stem), quality=92)
+            target = os.path.join(self.pictures, stem)
+            with outputs.whole_file(target, "picture", *([name] if self.are_files else [])) as part:
+                save(draw(pixels, sure, self.names), part)
 
 
 def evaluate(
