@@ -3,7 +3,6 @@
 
 import Glibc
 import ScrlBase
-import ScrlStore
 import ScrlTensor
 
 /// What stands behind a handle. Its calls run one after another.
@@ -58,7 +57,6 @@ final class Registry: @unchecked Sendable {
     lock.reset()
     Log.shared.afterFork()
     BufferPool.shared.afterFork()
-    afterForkInStore()
     EternalText.shared.afterFork()
     _ = Unmanaged.passRetained(Forgotten(living))
     living = [:]

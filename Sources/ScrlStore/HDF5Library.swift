@@ -14,7 +14,8 @@ enum HDF5Library {
   static func exclusively<Result>(
     _ body: () throws(ScrlError) -> Result
   ) throws(ScrlError) -> Result {
-    try lock.locked { () throws(ScrlError) -> Result in
+    _ = forksOutside
+    return try lock.locked { () throws(ScrlError) -> Result in
       let stack = chdf5_error_stack()
       var printer: H5E_auto2_t?
       var printerData: UnsafeMutableRawPointer?
@@ -25,8 +26,14 @@ enum HDF5Library {
     }
   }
 
-  /// In a forked child the thread that held the lock is gone.
-  fileprivate static func afterFork() { lock.reset() }
+  /// fork() waits until no thread is inside HDF5, so that neither our lock nor HDF5's own stays
+  /// locked for ever in the child, whose one thread is another one than the lock's owner.
+  private static let forksOutside: Void = {
+    _ = pthread_atfork(
+      { pthread_mutex_lock(HDF5Library.lock.mutex) },
+      { pthread_mutex_unlock(HDF5Library.lock.mutex) },
+      { HDF5Library.lock.reset() })
+  }()
 
   /// The innermost reasons on HDF5's error stack, for messages; the stack is cleared.
   static func takeErrorText() -> String {
@@ -44,8 +51,6 @@ enum HDF5Library {
     return reasons.isEmpty ? "no reason given" : reasons.joined(separator: "; ")
   }
 }
-
-package func afterForkInStore() { HDF5Library.afterFork() }
 
 /// Any HDF5 identifier; released by its one owner. Use only inside `exclusively`.
 struct HDF5Handle: ~Copyable {

@@ -142,7 +142,7 @@ build() { # shellcheck disable=SC2086
 
 # Two at a time, the longest first: most of what a program does is on one core.
 built=
-for name in ${@:-trainer load library config files coco model evaluate judges coco_metrics detector bench}; do
+for name in ${@:-trainer load library config files guards coco model evaluate judges coco_metrics detector bench}; do
   if build "$name" 2>"$work/log"; then
     while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
     program "$name" &
