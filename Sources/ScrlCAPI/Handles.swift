@@ -31,7 +31,8 @@ final class Registry: @unchecked Sendable {
     guard let pointer else { throw ScrlError(.argument, "\(type.kind): NULL handle") }
     guard let handle = lock.locked({ living[pointer] }) as? Kind else {
       throw isForked
-        ? ScrlError(.forked, "\(type.kind): the handle belongs to the parent process · open it in the worker")
+        ? ScrlError(
+          .forked, "\(type.kind): the handle is the parent process's · open it in the worker")
         : ScrlError(.argument, "\(type.kind): not a living handle of this kind")
     }
     return handle

@@ -65,7 +65,9 @@ func readFile(
   var status = stat()
   guard fstat(descriptor, &status) == 0 else { throw failure("stat") }
   guard status.st_mode & S_IFMT == S_IFREG else {
-    throw ScrlError(.io, "open \(String(cString: path)): \(fileKind(status.st_mode)), expected a regular file")
+    let kind = fileKind(status.st_mode)
+    throw ScrlError(
+      .io, "open \(String(cString: path)): \(kind) · expected a regular file")
   }
   guard limit != nil || status.st_size < 1 << 30 else {
     throw ScrlError(

@@ -206,7 +206,9 @@ extension FileKind {
     let length = head.count >= 30 ? Int(head[26]) | Int(head[27]) << 8 : 0
     let first = String(decoding: head.dropFirst(30).prefix(length), as: UTF8.self)
     // torch.save's entries are NAME/data.pkl, NAME/version, …
-    let torch = ["/data.pkl", "/.format_version", "/byteorder", "/version", "/.data/serialization_id"]
+    let torch = [
+      "/data.pkl", "/.format_version", "/byteorder", "/version", "/.data/serialization_id",
+    ]
     if torch.contains(where: { first.hasSuffix($0) }) { return ("a PyTorch file", .torch) }
     if first.hasSuffix(".npy") { return ("a NumPy archive (.npz)", .other) }
     return ("a ZIP archive", .archive)
@@ -230,7 +232,9 @@ extension FileKind {
   }
 
   private static func ofText(_ head: [UInt8]) -> (String?, Sort)? {
-    let printable = head.prefix(512).allSatisfy { $0 >= 0x20 && $0 != 0x7F || (9...13).contains($0) }
+    let printable = head.prefix(512).allSatisfy {
+      $0 >= 0x20 && $0 != 0x7F || (9...13).contains($0)
+    }
     guard printable else { return nil }
     let text = String(decoding: head.prefix(512), as: UTF8.self)
     let trimmed = text.drop { $0.isWhitespace || $0 == "\u{FEFF}" }
@@ -253,5 +257,14 @@ extension OpenFile {
       Result { () throws(ScrlError) in try read(at: 0, into: bytes) }
     }
     return Array(bytes.prefix(try result.get()))
+  }
+}
+
+extension JSONReader {
+  /// A picture or an archive is called that, before its bytes are taken for broken JSON.
+  func refuseOtherForms() throws(ScrlError) {
+    let kind = FileKind(head: Array(bytes.prefix(4096)))
+    guard kind.isOfAnotherForm else { return }
+    throw ScrlError(.format, "read \(source): \(kind.explanation(wanted: .annotations))")
   }
 }

@@ -27,6 +27,7 @@ package struct JSONReader {
   /// What the next value is; it stays to be read.
   package mutating func kind() throws(ScrlError) -> Kind {
     skipSpace()
+    if depth == 0 { try refuseOtherForms() }
     switch current {
     case UInt8(ascii: "{"): return .object
     case UInt8(ascii: "["): return .array
@@ -258,10 +259,6 @@ extension JSONReader {
   }
 
   func unexpected(_ wanted: String) -> ScrlError {
-    let kind = FileKind(head: Array(bytes.prefix(4096)))
-    if position == 0, kind.isOfAnotherForm {
-      return ScrlError(.format, "read \(source): \(kind.explanation(wanted: .annotations))")
-    }
     let got =
       position >= bytes.count
       ? "the text's end" : "'\(displayText([bytes[position]]))'"

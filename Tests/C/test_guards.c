@@ -1,4 +1,5 @@
 /* Guards: outputs replace only files of their own kind, foreign files are named, texts are one line. */
+#define _XOPEN_SOURCE 700 /* symlink */
 #include "harness.h"
 #include <unistd.h>
 

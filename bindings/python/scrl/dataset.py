@@ -206,7 +206,8 @@ class Dataset(_ffi.Handle):
     def write_coco(self, path: PathLike) -> None:
         """Writes the boxes as a COCO annotation file; see scrl.annotations.to_coco() for images too.
 
-        Raises StorageError, DataError for a box without a class.
+        Raises StorageError, DataError for a box without a class, StateError where a file stands that
+        libscrl has not written in this way.
         """
         _ffi.check(lib.scrl_dataset_write_coco(self._handle, _ffi.path_bytes(path)))
 

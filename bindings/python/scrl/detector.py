@@ -111,6 +111,7 @@ class Detector(_ffi.Handle):
     weights  what to start from: a checkpoint or run folder of pretraining or of a detector, a Model,
              or a file that load_weights() reads; None: fresh weights. Unless config is a Config or
              sets model.arch, the architecture is that of the weights.
+    A loaded one pickles and copies; one in training does not (StateError).
     Raises ConfigError, DataError (no boxes, no masks for detect.kind=mask, more classes than
     detect.classes), ArgumentError and ShapeError (weights that are not those of model.arch), StateError
     (a run in the folder), StorageError, FormatError, OutOfMemoryError.
@@ -238,7 +239,8 @@ class Detector(_ffi.Handle):
         _ffi.check(lib.scrl_detector_cancel(self._handle))
 
     def save(self, path: PathLike) -> None:
-        """Saves a checkpoint, whole or not at all; of a training one, resume() can go on from it."""
+        """Saves a checkpoint, whole or not at all; of a training one, resume() can go on from it. An older
+        checkpoint of that name is replaced, any other file is a StateError."""
         _ffi.check(lib.scrl_detector_save(self._handle, _ffi.path_bytes(path)))
 
     def predict(self, image: Any) -> Detections:
@@ -265,7 +267,8 @@ class Detector(_ffi.Handle):
         results  where the detections go as a COCO results file; None: nowhere.
         progress rate and time left on stderr.
         Raises DataError (no objects; no masks for "segm"), StateError ("segm" of a detector with
-        detect.kind=faster), StorageError; KeyboardInterrupt after Ctrl-C.
+        detect.kind=faster, or `results` is a file of another kind), StorageError; KeyboardInterrupt
+        after Ctrl-C.
         """
         if kind not in (None, "bbox", "segm"):
             raise ArgumentError(f"evaluate: kind is {kind!r}, expected 'bbox', 'segm' or None")

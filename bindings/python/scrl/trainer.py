@@ -179,7 +179,8 @@ class Trainer(_ffi.Handle):
         _ffi.check(lib.scrl_trainer_cancel(self._handle))
 
     def save(self, path: PathLike) -> None:
-        """Saves a checkpoint, whole or not at all."""
+        """Saves a checkpoint, whole or not at all. An older checkpoint of that name is replaced, any other
+        file is a StateError."""
         _ffi.check(lib.scrl_trainer_save(self._handle, _ffi.path_bytes(path)))
 
     def profile(self) -> Dict[str, float]:

@@ -22,7 +22,8 @@ app = typer.Typer(
          "`scrl pack photos/ --out d.h5`\n\n"
          "`scrl pretrain --data d.h5 --out run/`\n\n"
          "`scrl features --checkpoint run/ --data d.h5 --out feats.npy`\n\n"
-         "No pictures at hand? `scrl synth --out scenes/` makes some.",
+         "No pictures at hand? `scrl synth --out scenes/` makes some.\n\n"
+         "What a command writes replaces an older file of its own kind; any other file stays.",
 )
 bench = typer.Typer(no_args_is_help=True, help="Compares with a reference, then measures, on this machine.")
 exports = typer.Typer(no_args_is_help=True, help="Writes what a dataset holds in other programs' forms.")

@@ -1,7 +1,7 @@
 """What commands print: human lines with rich, machine lines as JSON, the library's notes at the end.
 
-It can be printed anywhere: a character that the terminal's encoding lacks becomes a plain one ("–" → "-"),
-or is spelt out, as are bytes of file names that are not UTF-8.
+It can be printed anywhere: a character that the terminal's encoding lacks becomes a plain one
+("–" → "-"), or is spelt out, as are bytes of file names that are not UTF-8.
 """
 
 import codecs
