@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import pickle
 import struct
 import tarfile
@@ -216,7 +217,7 @@ def test_descriptions_of_files(place, tmp_path):
     strange = tmp_path / "x"
     strange.write_bytes(picture("PNG"))
     raw = bytes(tmp_path) + b"/\xff\xfe"
-    strange.rename(raw)
+    os.rename(strange, raw)
     assert _ffi.described(raw, "dataset").startswith("is a PNG picture · expected a dataset")
     with pytest.raises(scrl.ArgumentError, match="expected one of dataset"):
         _ffi.described(raw, "nonsense")

@@ -231,18 +231,21 @@ def test_drawn_pictures_replace_only_drawn_ones(place, tmp_path):
 @needs_library
 def test_a_report_replaces_only_reports(data, tmp_path):
     pytest.importorskip("matplotlib")
+    pytest.importorskip("h5py")
+    from scrl import report
+
     with scrl.Trainer(scrl.Config(**{**SMALL, "train.steps": 2}), data, tmp_path / "run") as trainer:
         trainer.fit(progress=False)
     for victim in (tmp_path / "run" / "checkpoint.h5", tmp_path / "run" / "metrics.jsonl"):
         before = victim.read_bytes()
         with pytest.raises(scrl.StateError, match="would be lost"):
-            scrl.report.write(tmp_path / "run", victim, progress=False)
+            report.write(tmp_path / "run", victim, progress=False)
         assert victim.read_bytes() == before
     for _ in range(2):
-        scrl.report.write(tmp_path / "run", tmp_path / "r.html", images=1, progress=False)
+        report.write(tmp_path / "run", tmp_path / "r.html", images=1, progress=False)
     (tmp_path / "mine.html").write_text("<!doctype html><title>mine</title>")
     with pytest.raises(scrl.StateError, match="HTML page"):
-        scrl.report.write(tmp_path / "run", tmp_path / "mine.html", progress=False)
+        report.write(tmp_path / "run", tmp_path / "mine.html", progress=False)
 
 
 def test_made_pictures_replace_none(tmp_path):
