@@ -21,9 +21,15 @@
  *     of a dataset run side by side. Handles are independent. Only scrl_trainer_cancel() and
  *     scrl_detector_cancel() overtake a running call; they alone may be called in a signal handler.
  *   - After fork(), the child must not use its parent's handles: such calls return SCRL_E_FORKED
- *     (and _free only forgets them). New handles work in the child.
- *   - Text is UTF-8, and so are paths; only scrl_writer_add_file(), _add_folder() and _add_coco()
- *     take any bytes that the system takes, because photos come with such names.
+ *     (and _free only forgets them). New handles work in the child: open or load in the worker.
+ *   - Texts for people (scrl_last_error(), log lines, reasons) are one line of UTF-8 of at most
+ *     1,000 bytes: control characters and marks of direction in names and contents are escaped
+ *     ("\n", "\u202e"), and "…" stands for the middle of what is longer.
+ *   - A file that is written appears whole or not at all. It replaces an empty file or an older one
+ *     of its own kind (a dataset, a checkpoint, annotations that this library wrote, a results
+ *     list); any other file of that name stays, and the call answers SCRL_E_STATE.
+ *   - Text is UTF-8, and so are paths; only scrl_writer_add_file(), _add_folder(), _add_coco() and
+ *     scrl_file_describe() take any bytes that the system takes, as photos come with such names.
  *   - Images are RGB, 8 bits. Boxes are x0, y0, x1, y1 in pixels, the origin at the top left.
  *     Tensors are float32, shapes are written (N,C,H,W).
  */
@@ -85,6 +91,20 @@ const char *scrl_status_name(scrl_status status);
  * @return text valid until this thread's next failing call; "" before any. Since 0.1.
  */
 const char *scrl_last_error(void);
+
+/**
+ * Says what a file is, from how it begins: "is a PNG picture", "is a safetensors file", "is a
+ * libscrl dataset", "is of no known format (begins with 6a 75 6e 6b)". Every call that opens a
+ * file tells this of one that it cannot use.
+ * @param path    any bytes that the system takes.
+ * @param wanted  NULL: only that. "dataset", "checkpoint", "weights" (a checkpoint or a file of
+ *                torch.save) or "annotations": also what is expected instead, and what to do.
+ * buffer, capacity and length as in scrl_config_get().
+ * @return SCRL_OK, SCRL_E_IO for what is no file that can be read, SCRL_E_ARGUMENT. Any thread.
+ * Since 0.1.
+ */
+scrl_status scrl_file_describe(const char *path, const char *wanted, char *buffer,
+                               size_t capacity, size_t *length);
 
 /** Receives one line of log text, without a newline; may come from any thread. */
 typedef void (*scrl_log_fn)(const char *line, void *user);
@@ -185,7 +205,9 @@ enum {
 
 /**
  * Starts a dataset that scrl_writer_finish() puts at `path`.
- * @return SCRL_OK, SCRL_E_IO (folder missing or not writable), SCRL_E_ARGUMENT. Since 0.1.
+ * @return SCRL_OK, SCRL_E_IO (folder missing or not writable), SCRL_E_STATE for a path where
+ *         something else than a libscrl dataset stands (a picture to be packed, for one; it stays),
+ *         SCRL_E_ARGUMENT. Since 0.1.
  */
 scrl_status scrl_writer_new(const char *path, scrl_writer **writer);
 
@@ -439,10 +461,11 @@ scrl_status scrl_writer_add_coco(scrl_writer *writer, const char *folder, const 
 scrl_status scrl_writer_count(scrl_writer *writer, size_t *count);
 
 /**
- * Writes the file, makes it durable and gives it its name; an older file of that name is
- * replaced in one step. The writer then takes no more images.
+ * Writes the file, makes it durable and gives it its name; an older dataset of that name is
+ * replaced in one step: who has it open goes on reading the older one. The writer then takes no
+ * more images.
  * @return SCRL_OK, SCRL_E_IO (disk full: nothing is left behind), SCRL_E_STATE when nothing was
- *         added or it was finished before. Since 0.1.
+ *         added, it was finished before, or another file has got the name meanwhile. Since 0.1.
  */
 scrl_status scrl_writer_finish(scrl_writer *writer);
 
@@ -455,8 +478,11 @@ void scrl_writer_free(scrl_writer *writer);
 typedef struct scrl_dataset scrl_dataset;
 
 /**
- * Opens a dataset. Only the index is read.
- * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT naming what is wrong. Since 0.1.
+ * Opens a dataset. Only the index is read. A file that another program has open for writing, or
+ * left open when it ended, is read as it stands, and the log tells; where its structure is not
+ * whole the error does.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_FORMAT naming what is wrong; for a file of another kind, which.
+ * Since 0.1.
  */
 scrl_status scrl_dataset_open(const char *path, scrl_dataset **dataset);
 
@@ -547,7 +573,8 @@ scrl_status scrl_dataset_class_id(const scrl_dataset *dataset, size_t id, int32_
  * are those that they came with, else the first free ones from 1; annotations count from 1. Figures
  * of an imported file come back as they were, where they have up to three decimals (edges are
  * stored as float32) and nothing was clipped.
- * @return SCRL_OK, SCRL_E_IO, SCRL_E_DATA for a box without class or area. Since 0.1.
+ * @return SCRL_OK, SCRL_E_IO, SCRL_E_DATA for a box without class or area, SCRL_E_STATE for a path
+ *         where other than annotations that this library wrote stand. Since 0.1.
  */
 scrl_status scrl_dataset_write_coco(const scrl_dataset *dataset, const char *path);
 
@@ -1608,8 +1635,9 @@ typedef struct scrl_measure_options {
  * @param boxes    may be NULL.
  * @param masks    NULL: masks are not measured. Else every object of the dataset needs one.
  * @return SCRL_OK, SCRL_E_DATA for a dataset without objects or without a class of the detector, or
- *         where a mask is missing; SCRL_E_STATE for masks of a detector with detect.kind=faster;
- *         SCRL_E_ARGUMENT, SCRL_E_CANCELLED, SCRL_E_IO, SCRL_E_DIVERGED, SCRL_E_MEMORY. Since 0.1.
+ *         where a mask is missing; SCRL_E_STATE for masks of a detector with detect.kind=faster,
+ *         or where options->results is a file of another kind; SCRL_E_ARGUMENT, SCRL_E_CANCELLED,
+ *         SCRL_E_IO, SCRL_E_DIVERGED, SCRL_E_MEMORY. Since 0.1.
  */
 scrl_status scrl_detector_measure(scrl_detector *detector, const scrl_dataset *dataset,
                                   const scrl_measure_options *options, scrl_coco_metrics *boxes,

@@ -3,7 +3,7 @@
 import Glibc
 
 package class RecursiveLock: @unchecked Sendable {
-  let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  package let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
   package init() { reset() }
 

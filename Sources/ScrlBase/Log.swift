@@ -12,7 +12,8 @@ package final class Log: @unchecked Sendable {
 
   package func afterFork() { lock.reset() }
 
+  /// Sends one line; what a file put into it is escaped and cut.
   package func note(_ line: @autoclosure () -> String) {
-    lock.locked { sink?(line()) }
+    lock.locked { sink?(oneLine(line())) }
   }
 }

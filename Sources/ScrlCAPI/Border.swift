@@ -29,7 +29,7 @@ enum LastError {
 
   static func set(_ message: String) {
     free(pthread_getspecific(key))
-    pthread_setspecific(key, strdup(message))
+    pthread_setspecific(key, strdup(oneLine(message)))
   }
 
   static var text: UnsafePointer<CChar> {
@@ -41,13 +41,15 @@ enum LastError {
 /// C text that is made once and never freed: names, presets, build info.
 func eternal(_ text: String) -> UnsafePointer<CChar> { EternalText.shared.pointer(text) }
 
-private final class EternalText: @unchecked Sendable {
+final class EternalText: @unchecked Sendable {
   static let shared = EternalText()
   private let lock = RecursiveLock()
   private var pointers: [String: UnsafePointer<CChar>] = [:]
   private let nothing = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
 
   private init() { nothing.initialize(to: 0) }
+
+  func afterFork() { lock.reset() }
 
   func pointer(_ text: String) -> UnsafePointer<CChar> {
     lock.locked {

@@ -102,7 +102,7 @@ final class CocoImport {
     guard let unreadable = options.unreadable else { return }
     var answer: Int32 = 0
     try withCPath(path) { path in
-      answer = reason.withCString { unreadable(path, $0, -1, options.user) }
+      answer = oneLine(reason).withCString { unreadable(path, $0, -1, options.user) }
     }
     if answer < 0 { throw ScrlError(.cancelled, "add_coco: stopped by the host") }
   }
@@ -130,8 +130,8 @@ final class CocoImport {
     }
     guard let hear = options.issue else { return }
     var answer: Int32 = 0
-    issue.file.withCString { file in
-      issue.reason.withCString { reason in
+    oneLine(issue.file).withCString { file in
+      oneLine(issue.reason).withCString { reason in
         issue.kind.withCString { kind in
           var told = scrl_coco_issue()
           told.struct_size = UInt32(MemoryLayout<scrl_coco_issue>.size)

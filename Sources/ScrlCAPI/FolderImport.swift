@@ -59,7 +59,7 @@ struct FolderImport {
     guard let tell = options.skipped else { return skipped += 1 }
     var answer: Int32 = 0
     try withCPath(path) { path in
-      answer = reason.withCString { tell(path, $0, label ?? -1, options.user) }
+      answer = oneLine(reason).withCString { tell(path, $0, label ?? -1, options.user) }
     }
     if answer < 0 { throw ScrlError(.cancelled, "add_folder: stopped by the host") }
     if answer > 0 { added += 1 } else { skipped += 1 }

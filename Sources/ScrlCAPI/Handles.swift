@@ -55,7 +55,8 @@ final class Registry: @unchecked Sendable {
     guard let pointer else { throw ScrlError(.argument, "\(type.kind): NULL handle") }
     guard let handle = lock.locked({ living[pointer] }) as? Kind else {
       throw isForked
-        ? ScrlError(.forked, "\(type.kind): the handle belongs to the parent process")
+        ? ScrlError(
+          .forked, "\(type.kind): the handle is the parent process's · open it in the worker")
         : ScrlError(.argument, "\(type.kind): not a living handle of this kind")
     }
     return handle
@@ -81,6 +82,7 @@ final class Registry: @unchecked Sendable {
     lock.reset()
     Log.shared.afterFork()
     BufferPool.shared.afterFork()
+    EternalText.shared.afterFork()
     _ = Unmanaged.passRetained(Forgotten(living))
     living = [:]
   }

@@ -2,6 +2,7 @@
 
 import Glibc
 import ScrlBase
+import ScrlStore
 
 /// A host's text as a String. Throws `.argument` for NULL or bytes that are not UTF-8.
 func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(ScrlError) -> String {
@@ -51,8 +52,10 @@ func copyOut(
   if let failure { throw failure }
 }
 
-/// The bytes of a file of a host's, named as the system spells it.
-func readFile(_ path: UnsafePointer<CChar>) throws(ScrlError) -> [UInt8] {
+/// The bytes of a file of a host's, named as the system spells it; only the first ones if told.
+func readFile(
+  _ path: UnsafePointer<CChar>, first limit: Int? = nil
+) throws(ScrlError) -> [UInt8] {
   func failure(_ verb: String) -> ScrlError {
     ScrlError(.io, "\(verb) \(String(cString: path)): \(String(cString: strerror(errno)))")
   }
@@ -62,13 +65,15 @@ func readFile(_ path: UnsafePointer<CChar>) throws(ScrlError) -> [UInt8] {
   var status = stat()
   guard fstat(descriptor, &status) == 0 else { throw failure("stat") }
   guard status.st_mode & S_IFMT == S_IFREG else {
-    throw ScrlError(.io, "open \(String(cString: path)): not a regular file")
+    let kind = fileKind(status.st_mode)
+    throw ScrlError(
+      .io, "open \(String(cString: path)): \(kind) · expected a regular file")
   }
-  guard status.st_size < 1 << 30 else {
+  guard limit != nil || status.st_size < 1 << 30 else {
     throw ScrlError(
       .data, "read \(String(cString: path)): \(status.st_size) bytes · expected < 1 GiB")
   }
-  var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+  var bytes = [UInt8](repeating: 0, count: min(Int(status.st_size), limit ?? Int.max))
   var done = 0
   while done < bytes.count {
     let got = bytes.withUnsafeMutableBytes { buffer in

@@ -201,7 +201,7 @@ private final class ResultsFile {
   init(
     _ path: String, _ classes: ClassesInDataset, _ dataset: DatasetReader
   ) throws(ScrlError) {
-    file = try NewTextFile(path: path)
+    file = try NewTextFile(path: path, replacing: .results)
     self.classes = classes
     ids = cocoImageIDs(dataset)
   }

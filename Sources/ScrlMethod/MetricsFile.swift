@@ -100,7 +100,7 @@ extension MetricsFile {
     if content.starts(with: lines.kept) {
       guard truncate(path, lines.kept.count) == 0 else { throw systemError("truncate \(path)") }
     } else {
-      let file = try NewTextFile(path: path)
+      let file = try NewTextFile(path: path, replacing: .itself)
       try file.write(lines.kept)
       try file.finish()
     }

@@ -10,7 +10,7 @@ package final class CheckpointWriter {
 
   package init(path: String, libraryVersion: String) throws(ScrlError) {
     self.path = path
-    container = try ContainerWriter(path: path)
+    container = try ContainerWriter(path: path, replacing: .checkpoint)
     attributes["/"] = [
       "format": .text(CheckpointFormat.name),
       "format_version": .int32(CheckpointFormat.version),

@@ -14,10 +14,9 @@ package func writeCoco(
   let categories = Categories(dataset)
   try checkClasses(dataset)
   let ids = cocoImageIDs(dataset)
-  let file = try NewTextFile(path: path)
+  let file = try NewTextFile(path: path, replacing: .annotations)
   try file.write(
-    "{\"info\": {\"description\": \"written by libscrl \(libraryVersion)\"}, \"licenses\": [],\n"
-      + "\"images\": [")
+    "\(annotationsStart)\(libraryVersion)\"}, \"licenses\": [],\n\"images\": [")
   for index in 0..<dataset.count {
     let (height, width) = dataset.size(of: index)
     let name = dataset.name(of: index) ?? defaultName(ids[index])

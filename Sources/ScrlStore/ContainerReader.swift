@@ -26,18 +26,34 @@ final class ContainerReader: Sendable {
 
   /// Opens and checks that format and version are the expected ones.
   init(path: String, format: String, version: Int64) throws(ScrlError) {
-    let file = try OpenFile(reading: path)
+    let file = try OpenFile(reading: path, wanted: WantedFile(format: format))
     let byteCount = try file.byteCount()
-    try checkSuperblock(of: file, byteCount: byteCount)
+    let superblock = try Superblock(of: file, byteCount: byteCount, format: format)
+    do throws(ScrlError) {
+      try Seal.check(file, superblock, byteCount: byteCount)
+      structure = try HDF5Library.exclusively { () throws(ScrlError) in
+        let handle = try openHDF5(file, isMarkedOpen: superblock.isMarkedOpen)
+        var parser = StructureParser(path: path, fileByteCount: byteCount)
+        try parser.readAttributes(of: handle.id, at: "/")
+        let kind = FileKind(
+          attributes: parser.structure.attributes["/"] ?? [:], others: parser.otherNames)
+        let wanted = WantedFile(format: format)
+        guard kind.isOne(of: wanted) else {
+          throw ScrlError(.format, "open \(path): \(kind.explanation(wanted: wanted))")
+        }
+        try parser.structure.check(path: path, version: version)
+        try parser.readGroup(handle.id, at: "/", depth: 0)
+        return parser.structure
+      }
+    } catch {
+      guard superblock.isMarkedOpen, error.code == .format else { throw error }
+      throw ScrlError(
+        .format, "\(error.message); \(Superblock.openElsewhere) · expected it to be closed")
+    }
     self.file = file
     self.byteCount = byteCount
-    structure = try HDF5Library.exclusively { () throws(ScrlError) in
-      let handle = try openHDF5(file)
-      var parser = StructureParser(path: path, fileByteCount: byteCount)
-      try parser.readAttributes(of: handle.id, at: "/")
-      try parser.structure.check(path: path, format: format, version: version)
-      try parser.readGroup(handle.id, at: "/", depth: 0)
-      return parser.structure
+    if superblock.isMarkedOpen {
+      Log.shared.note("open \(path): \(Superblock.openElsewhere); read as it stands")
     }
   }
 
@@ -123,14 +139,7 @@ struct ContainerStructure: Sendable {
   var datasets: [String: Result<StoredDataset, ScrlError>] = [:]
   var attributes: [String: [String: AttributeValue]] = [:]
 
-  func check(path: String, format: String, version: Int64) throws(ScrlError) {
-    guard case .text(let found) = attributes["/"]?["format"] else {
-      throw ScrlError(
-        .format, "open \(path): an HDF5 file of another program, expected a \"\(format)\" file")
-    }
-    guard found == format else {
-      throw ScrlError(.format, "open \(path): is a \"\(found)\" file, expected a \"\(format)\"")
-    }
+  func check(path: String, version: Int64) throws(ScrlError) {
     guard case .integer(let number) = attributes["/"]?["format_version"] else {
       throw ScrlError(.format, "open \(path): attribute format_version is missing or no integer")
     }
@@ -156,42 +165,33 @@ extension ElementType {
   }
 }
 
-/// HDF5 may run over its own feet on a file that is shorter than its superblock says.
-/// Source: HDF5 File Format Specification 3.0, II.A.
-private func checkSuperblock(of file: OpenFile, byteCount: Int) throws(ScrlError) {
-  func refuse(_ reason: String) -> ScrlError {
-    ScrlError(.format, "open \(file.path): \(reason)")
+/// The attributes of the root, and the names of those that are of no use here.
+func rootAttributes(
+  of file: OpenFile
+) throws(ScrlError) -> (known: [String: AttributeValue], others: Set<String>) {
+  let byteCount = try file.byteCount()
+  let superblock = try Superblock(of: file, byteCount: byteCount, format: DatasetFormat.name)
+  try Seal.check(file, superblock, byteCount: byteCount)
+  let parser = try HDF5Library.exclusively { () throws(ScrlError) in
+    let handle = try openHDF5(file, isMarkedOpen: superblock.isMarkedOpen)
+    var parser = StructureParser(path: file.path, fileByteCount: byteCount)
+    try parser.readAttributes(of: handle.id, at: "/")
+    return parser
   }
-  var head = [UInt8](repeating: 0, count: 64)
-  let result = head.withUnsafeMutableBytes { bytes in
-    Result { () throws(ScrlError) in try file.read(at: 0, into: bytes) }
-  }
-  let got = try result.get()
-  let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
-  guard got >= 8, Array(head[0..<8]) == signature else { throw refuse("is not an HDF5 file") }
-  guard got >= 48 else { throw refuse("is cut short: \(byteCount) bytes") }
-  let isOld = head[8] < 2
-  guard head[8] <= 3, head[isOld ? 13 : 9] == 8, head[isOld ? 14 : 10] == 8 else {
-    throw refuse("has a superblock that this library does not read")
-  }
-  func number(at position: Int) -> UInt64 {
-    head.withUnsafeBytes {
-      UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self))
-    }
-  }
-  let base = isOld ? (head[8] == 0 ? 24 : 28) : 12
-  guard number(at: base) == 0 else { throw refuse("begins with a user block, expected none") }
-  let end = number(at: isOld ? base + 16 : 28)
-  guard end <= UInt64(byteCount) else {
-    throw refuse("is cut short: \(byteCount) bytes, its header says \(end)")
-  }
-  try Seal.check(file, end: Int(end), byteCount: byteCount)
+  return (parser.structure.attributes["/"] ?? [:], parser.otherNames)
 }
 
-private func openHDF5(_ file: OpenFile) throws(ScrlError) -> HDF5Handle {
+private func openHDF5(_ file: OpenFile, isMarkedOpen: Bool) throws(ScrlError) -> HDF5Handle {
   let doing = "open \(file.path)"
   let access = try HDF5Handle(H5Pcreate(chdf5_file_access()), .internal, doing)
   try checkHDF5(chdf5_no_file_lock(access.id), .internal, doing)
+  // HDF5 refuses version 3 with its flags set. h5clear's way around it; read-only, so that the
+  // file keeps them.
+  let flags = "clear_status_flags"
+  if isMarkedOpen, H5Pexist(access.id, flags) > 0 {
+    var clear = true
+    try checkHDF5(H5Pset(access.id, flags, &clear), .internal, doing)
+  }
   let handle = try HDF5Handle(
     H5Fopen(file.path, chdf5_read_only(), access.id), .format, doing)
   // HDF5 opened by name: it must be the file that we hold, or offsets would mean nothing.

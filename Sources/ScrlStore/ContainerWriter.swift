@@ -21,6 +21,7 @@ struct NamedAttribute: Sendable {
 
 final class ContainerWriter {
   let path: String
+  private let kind: OutputKind
   private let folder: String
   private let name: String
   private let spoolFile: OpenFile
@@ -49,8 +50,10 @@ final class ContainerWriter {
     }
   }
 
-  init(path: String) throws(ScrlError) {
-    let place = try checkedTarget(path)
+  /// - Parameter kind: what may stand under the name already, to be replaced.
+  init(path: String, replacing kind: OutputKind) throws(ScrlError) {
+    let place = try checkedTarget(path, replacing: kind)
+    self.kind = kind
     self.path = path
     (folder, name) = place
     spoolFile = try createTemporary(folder: folder, name: name, for: path)
@@ -140,6 +143,7 @@ final class ContainerWriter {
     try Seal.append(to: temporary, values: values)
     try temporary.trim()
     try temporary.synchronize()
+    _ = try checkedTarget(path, replacing: kind)  // much may have happened since the start
     guard rename(temporary.path, path) == 0 else { throw ioError("rename to \(path)") }
     renamed = true
     try synchronizeFolder(folder)
@@ -243,7 +247,9 @@ extension ContainerWriter {
 }
 
 /// Folder and name of a file that can be made: the folder is there, the name is no other thing's.
-func checkedTarget(_ path: String) throws(ScrlError) -> (folder: String, name: String) {
+func checkedTarget(
+  _ path: String, replacing kind: OutputKind
+) throws(ScrlError) -> (folder: String, name: String) {
   try checkPath(path)
   let (folder, name) = splitPath(path)
   guard !name.isEmpty, name != ".", name != ".." else {
@@ -257,6 +263,7 @@ func checkedTarget(_ path: String) throws(ScrlError) -> (folder: String, name: S
   if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
     throw ScrlError(.io, "create \(path): the name is taken, it \(fileKind(status.st_mode))")
   }
+  try checkReplaceable(path, by: kind)
   return (folder, name)
 }
 

@@ -25,7 +25,7 @@ package final class DatasetWriter {
     self.path = path
     self.classes = []
     self.libraryVersion = libraryVersion
-    container = try ContainerWriter(path: path)
+    container = try ContainerWriter(path: path, replacing: .dataset)
     for name in classes { _ = try addClass(name) }
   }
 

@@ -14,7 +14,8 @@ enum HDF5Library {
   static func exclusively<Result>(
     _ body: () throws(ScrlError) -> Result
   ) throws(ScrlError) -> Result {
-    try lock.locked { () throws(ScrlError) -> Result in
+    _ = forksOutside
+    return try lock.locked { () throws(ScrlError) -> Result in
       let stack = chdf5_error_stack()
       var printer: H5E_auto2_t?
       var printerData: UnsafeMutableRawPointer?
@@ -24,6 +25,15 @@ enum HDF5Library {
       return try body()
     }
   }
+
+  /// fork() waits until no thread is inside HDF5, so that neither our lock nor HDF5's own stays
+  /// locked for ever in the child, whose one thread is another one than the lock's owner.
+  private static let forksOutside: Void = {
+    _ = pthread_atfork(
+      { pthread_mutex_lock(HDF5Library.lock.mutex) },
+      { pthread_mutex_unlock(HDF5Library.lock.mutex) },
+      { HDF5Library.lock.reset() })
+  }()
 
   /// The innermost reasons on HDF5's error stack, for messages; the stack is cleared.
   static func takeErrorText() -> String {

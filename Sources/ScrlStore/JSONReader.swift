@@ -27,6 +27,7 @@ package struct JSONReader {
   /// What the next value is; it stays to be read.
   package mutating func kind() throws(ScrlError) -> Kind {
     skipSpace()
+    if depth == 0 { try refuseOtherForms() }
     switch current {
     case UInt8(ascii: "{"): return .object
     case UInt8(ascii: "["): return .array

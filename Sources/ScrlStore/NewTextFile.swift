@@ -6,14 +6,17 @@ import ScrlBase
 /// Nothing stands under the final name before finish() has returned; let go, it leaves nothing.
 package final class NewTextFile {
   private let path: String
+  private let kind: OutputKind
   private let folder: String
   private let temporary: OpenFile
   private var pending: [UInt8] = []
   private var written = 0
   private var isRenamed = false
 
-  package init(path: String) throws(ScrlError) {
-    let place = try checkedTarget(path)
+  /// - Parameter kind: what may stand under the name already, to be replaced.
+  package init(path: String, replacing kind: OutputKind) throws(ScrlError) {
+    let place = try checkedTarget(path, replacing: kind)
+    self.kind = kind
     self.path = path
     folder = place.folder
     temporary = try createTemporary(folder: place.folder, name: place.name, for: path)
@@ -40,6 +43,7 @@ package final class NewTextFile {
   package func finish() throws(ScrlError) {
     try flush()
     try temporary.synchronize()
+    _ = try checkedTarget(path, replacing: kind)
     guard rename(temporary.path, path) == 0 else { throw ioError("rename to \(path)") }
     isRenamed = true
     try synchronizeFolder(folder)

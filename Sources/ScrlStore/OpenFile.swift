@@ -11,7 +11,8 @@ final class OpenFile: @unchecked Sendable {
   private let shown: String  // what errors call it: a temporary bears the name it is meant for
 
   /// Opens a regular file for reading; never waits on a pipe or device.
-  init(reading path: String) throws(ScrlError) {
+  /// - Parameter wanted: what is expected there, for the text about a folder in its place.
+  init(reading path: String, wanted: WantedFile? = nil) throws(ScrlError) {
     self.path = path
     shown = path
     try checkPath(path)
@@ -19,7 +20,8 @@ final class OpenFile: @unchecked Sendable {
     guard descriptor >= 0 else { throw ioError("open \(path)") }
     let mode = try status().st_mode & S_IFMT
     guard mode == S_IFREG else {
-      throw ScrlError(.io, "open \(path): \(fileKind(mode)), expected a regular file")
+      let expected = wanted?.explanation ?? "a regular file"
+      throw ScrlError(.io, "open \(path): \(fileKind(mode)) · expected \(expected)")
     }
   }
 
@@ -133,7 +135,7 @@ func checkPath(_ path: String) throws(ScrlError) {
   }
 }
 
-func fileKind(_ mode: mode_t) -> String {
+package func fileKind(_ mode: mode_t) -> String {
   switch mode & S_IFMT {
   case S_IFDIR: "is a folder"
   case S_IFIFO: "is a pipe"

@@ -26,13 +26,20 @@ enum Seal {
     try result.get()
   }
 
-  /// Checks the seal of a file whose superblock says that HDF5's part ends at `end`.
-  static func check(_ file: OpenFile, end: Int, byteCount: Int) throws(ScrlError) {
+  /// Checks the seal of a file, if it has one. A superblock that only says that another program has
+  /// the file open counts as the one that we wrote.
+  static func check(
+    _ file: OpenFile, _ superblock: Superblock, byteCount: Int
+  ) throws(ScrlError) {
+    let end = superblock.end
     guard end < byteCount else { return }
     let damaged = ScrlError(.format, "open \(file.path): is damaged or cut short (seal)")
     guard byteCount - end >= footByteCount, (byteCount - end) % 16 == 0,
       byteCount - end <= 64 << 20
-    else { throw damaged }
+    else {
+      if superblock.isMarkedOpen { return }  // it has begun to write behind the end
+      throw damaged
+    }
     var seal = [UInt8](repeating: 0, count: byteCount - end)
     let result = seal.withUnsafeMutableBytes { bytes in
       Result { () throws(ScrlError) in try file.read(at: end, into: bytes) }
@@ -48,7 +55,10 @@ enum Seal {
       number(at: foot + 8, UInt64.self) == UInt64(foot / 16),
       number(at: foot + 16, UInt64.self) == UInt64(end),
       number(at: foot + 28, UInt32.self) == CRC32C.of(Array(seal.dropLast(4)))
-    else { throw damaged }
+    else {
+      if superblock.isMarkedOpen { return }
+      throw damaged
+    }
     var ranges: [Range<Int>] = []
     var reached = 0
     for index in 0..<foot / 16 {
@@ -58,7 +68,8 @@ enum Seal {
       reached = Int(offset + size)
       ranges.append(Int(offset)..<reached)
     }
-    let sum = try structureChecksum(file, end: end, values: ranges)
+    let sum = try structureChecksum(
+      file, end: end, values: ranges, head: superblock.closed)
     guard number(at: foot + 24, UInt32.self) == sum else {
       throw ScrlError(.format, "open \(file.path): its structure is damaged (checksum)")
     }
@@ -77,8 +88,9 @@ enum Seal {
     return result
   }
 
+  /// - Parameter head: what stands for the file's first bytes.
   private static func structureChecksum(
-    _ file: OpenFile, end: Int, values: [Range<Int>]
+    _ file: OpenFile, end: Int, values: [Range<Int>], head: [UInt8] = []
   ) throws(ScrlError) -> UInt32 {
     let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 64)
     defer { piece.deallocate() }
@@ -90,6 +102,9 @@ enum Seal {
           rebasing: piece[0..<min(piece.count, range.lowerBound - position)])
         guard try file.read(at: position, into: part) == part.count else {
           throw ScrlError(.io, "read \(file.path): the file was cut short meanwhile")
+        }
+        for place in position..<max(position, min(head.count, position + part.count)) {
+          part[place - position] = head[place]
         }
         crc.update(UnsafeRawBufferPointer(part))
         position += part.count

@@ -7,6 +7,8 @@ struct StructureParser {
   let path: String
   let fileByteCount: Int
   var structure = ContainerStructure()
+  /// Names of the root's attributes that are no scalars of a kind that is used here.
+  private(set) var otherNames: Set<String> = []
   private var objectCount = 0
 
   private static let deepestGroup = 32
@@ -182,7 +184,9 @@ extension StructureParser {
         let key = String(
           validating: buffer[0..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
       else { continue }
-      values[key] = try readAttribute(attribute.id, "\(name): attribute \(key)")
+      let value = try readAttribute(attribute.id, "\(name): attribute \(key)")
+      if value == nil, name == "/" { otherNames.insert(key) }
+      values[key] = value
     }
     if !values.isEmpty { structure.attributes[name] = values }
   }

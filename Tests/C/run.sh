@@ -142,8 +142,8 @@ build() { # shellcheck disable=SC2086
 
 # Two at a time, the longest first: most of what a program does is on one core.
 built=
-for name in ${@:-trainer load runs library config files pictures coco model evaluate judges \
-  coco_metrics detector bench}; do
+for name in ${@:-trainer load runs library config files pictures guards coco model evaluate \
+  judges coco_metrics detector bench}; do
   if build "$name" 2>"$work/log"; then
     while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
     program "$name" &

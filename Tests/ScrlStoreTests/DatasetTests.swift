@@ -105,7 +105,7 @@ struct DatasetTests {
     let scratch = try Scratch()
     try writeDataset(scratch("d.h5"))
     let before = try scratch.bytes("d.h5")
-    let writer = try ContainerWriter(path: scratch("d.h5"))
+    let writer = try ContainerWriter(path: scratch("d.h5"), replacing: .dataset)
     try writer.add("/x", .uint8, shape: [3], bytes: [1, 2, 3])
     writer.setAttribute("/nowhere", "a", .integer(1))
     let error = #expect(throws: ScrlError.self) { try writer.finish() }

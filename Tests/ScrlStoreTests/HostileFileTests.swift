@@ -213,7 +213,7 @@ private func failure<Success>(_ result: Result<Success, ScrlError>) -> ScrlError
 private func build(
   _ path: String, version: Int32 = 1, _ fill: (ContainerWriter) throws -> Void
 ) throws {
-  let writer = try ContainerWriter(path: path)
+  let writer = try ContainerWriter(path: path, replacing: .dataset)
   writer.setAttribute("/", "format", .text(path.hasSuffix("f.h5") ? "other" : "libscrl dataset"))
   writer.setAttribute("/", "format_version", .int32(version))
   try fill(writer)

@@ -386,6 +386,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_build_info": (c_char_p, []),
     "scrl_status_name": (c_char_p, [status]),
     "scrl_last_error": (c_char_p, []),
+    "scrl_file_describe": (status, [c_char_p, c_char_p, buffer, c_size_t, size_p]),
     "scrl_log_set": (None, [scrl_log_fn, c_void_p]),
     # config
     "scrl_config_new": (status, [c_char_p, POINTER(config_p)]),
@@ -610,10 +611,26 @@ def check(code: int) -> None:
 
 def path_bytes(path: PathLike) -> bytes:
     """A path as the system spells it; str, bytes or PathLike."""
-    raw = os.fsencode(path)
+    try:
+        raw = os.fsencode(path)
+    except TypeError:
+        raise ArgumentError(f"path: got {type(path).__name__}, expected str, bytes or a path; a file "
+                            "that is open has its own as .name") from None
+    except UnicodeEncodeError:
+        raise ArgumentError(f"path: {path!r} cannot be spelt in the file system's encoding") from None
     if b"\0" in raw:
         raise ArgumentError(f"path: {raw!r} holds a NUL byte")
     return raw
+
+
+def described(path: PathLike, wanted: Optional[str] = None) -> str:
+    """What a file is: "is a PNG picture"; with `wanted` also what is expected, and the cure.
+
+    wanted  "dataset", "checkpoint", "weights" or "annotations". Raises StorageError.
+    """
+    raw, word = path_bytes(path), None if wanted is None else wanted.encode()
+    return read_text(lambda room, capacity, length: lib.scrl_file_describe(
+        raw, word, room, capacity, length))
 
 
 def text_bytes(text: Any, what: str) -> bytes:
@@ -739,6 +756,7 @@ class Handle:
 
     _pointer: Optional[Any] = None
     _release: Optional[Callable[[Any], None]] = None
+    _instead = "make another one where it is needed"  # what to do where a copy is wanted
 
     def _own(self, pointer: Any, release: Callable[[Any], None]) -> None:
         self._pointer, self._release = pointer, release
@@ -760,6 +778,9 @@ class Handle:
         self._pointer = self._release = None
         if pointer and release is not None:
             release(pointer)
+
+    def __reduce__(self) -> Any:
+        raise StateError(f"{type(self).__name__}: cannot be pickled or copied: {self._instead}")
 
     def __enter__(self):
         self._handle

@@ -26,9 +26,11 @@ def to_coco(dataset: Dataset, folder: PathLike) -> Exported:
     """Writes annotations.json (see Dataset.write_coco) and the images under the names it lists.
 
     JPEG streams are written as they are; an image whose name has the ending of another form that Pillow
-    writes (PNG, …) is decoded and saved in that form. Raises DataError when the folder has an annotations.json.
+    writes (PNG, …) is decoded and saved in that form. Raises DataError when the folder has an
+    annotations.json, or a file of the name of an image.
     """
     import json
+    import tempfile
 
     from PIL import Image
 
@@ -38,11 +40,15 @@ def to_coco(dataset: Dataset, folder: PathLike) -> Exported:
     os.makedirs(base, exist_ok=True)
     path = os.path.join(base, "annotations.json")
     refuse_existing([path])
+    with tempfile.TemporaryDirectory() as elsewhere:
+        draft = os.path.join(elsewhere, "annotations.json")
+        dataset.write_coco(draft)
+        with open(draft, encoding="utf-8") as file:
+            names = [image["file_name"] for image in json.load(file)["images"]]
+    targets = [safe_path(base, name) for name in names]
+    refuse_existing(targets)
     dataset.write_coco(path)
-    with open(path, encoding="utf-8") as file:
-        names = [image["file_name"] for image in json.load(file)["images"]]
-    for index, name in enumerate(names):
-        target = safe_path(base, name)
+    for index, (name, target) in enumerate(zip(names, targets)):
         form = forms.get(os.path.splitext(name)[1].lower(), "JPEG")
         if form in ("JPEG", "MPO"):
             with open(target, "wb") as file:

@@ -34,6 +34,7 @@ _BLOCKS = {  # blocks of the four layers, convolutions of a block
     "resnet18": ((2, 2, 2, 2), 2), "resnet34": ((3, 4, 6, 3), 2),
     "resnet50": ((3, 4, 6, 3), 3), "resnet101": ((3, 4, 23, 3), 3),
 }
+_TORCH = ("is a PyTorch file", "is a Python pickle")
 _WEIGHTS = (".weight", ".bias", ".running_mean", ".running_var")
 
 
@@ -57,13 +58,14 @@ def load_foreign(path: PathLike) -> Weights:
     raw = _ffi.path_bytes(path)
     text = os.fsdecode(raw)
     try:
-        head = pth.begins(raw)
-        if not pth.looks_like(head):
-            raise FormatError(f"the file begins with {shown(head)}, expected a zip or a pickle of "
-                              "torch.save, or a checkpoint of libscrl")
+        if not pth.looks_like(pth.begins(raw)):
+            raise FormatError(_ffi.described(raw, "weights"))
         with pth.TorchFile(raw) as file:
             return _foreign(file)
     except FormatError as error:
+        told = _ffi.described(raw, "weights")
+        if not told.startswith(_TORCH):  # a zip or pickle of another program
+            error = FormatError(told)
         raise FormatError(f"load_weights {text}: {error}") from None
     except OSError as error:
         raise StorageError(f"load_weights {text}: {error.strerror or error}") from None

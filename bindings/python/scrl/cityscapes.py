@@ -307,7 +307,9 @@ def to_cityscapes(dataset: Dataset, folder: PathLike, split: str = "train") -> l
     classes, left_out, written = dataset.classes, [], 0
     names = _names(dataset)
     label_maps.refuse_existing(
-        os.path.join(base, "gtFine", split, city, stem + ENDING) for city, stem in names)
+        os.path.join(base, kind, split, city, stem + ending) for city, stem in names
+        for kind, ending in (("gtFine", ENDING), ("gtFine", "_gtFine_instanceIds.png"),
+                             ("leftImg8bit", "_leftImg8bit.png")))
     for index, (city, stem) in enumerate(names):
         truth = os.path.join(base, "gtFine", split, city)
         pictures = os.path.join(base, "leftImg8bit", split, city)

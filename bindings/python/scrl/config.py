@@ -163,7 +163,7 @@ class Config(_ffi.Handle):
         return self.copy()
 
     def __reduce__(self) -> Any:
-        return Config.from_dict, (dict(self.items()),)
+        return _restored, (dict(self.items()),)
 
     def __repr__(self) -> str:
         if self.closed:
@@ -178,3 +178,11 @@ def as_config(config: Any) -> Config:
     if config is None or isinstance(config, str):
         return Config(config)
     return Config.from_dict(config)
+
+
+def _restored(values: Mapping[str, Any]) -> Config:
+    """The config that was pickled or copied; contradictions wait for check(), as in the original."""
+    config = Config()
+    for key, value in values.items():
+        config[key] = value
+    return config

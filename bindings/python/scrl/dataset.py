@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import threading
 from ctypes import byref, c_char_p, c_int32, c_int64, c_size_t
 from typing import Any, Iterator, List, Optional, Tuple
 
@@ -9,24 +10,68 @@ import numpy as np
 
 from . import _ffi
 from ._ffi import PathLike, lib
-from .errors import ArgumentError
+from .errors import ArgumentError, ForkedError
 
 CROWD, DIFFICULT = 1, 2  # SCRL_BOX_…
+
+
+_reopening = threading.Lock()
+
+
+def _after_fork() -> None:
+    """A thread of the parent may have held the lock."""
+    global _reopening
+    _reopening = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _identity(path: str) -> Tuple[int, int, int, int]:
+    """What changes when a file is replaced or written to."""
+    facts = os.stat(path)
+    return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 class Dataset(_ffi.Handle):
     """A dataset file: len(ds), ds[i] (H,W,3) uint8, ds.labels, ds.boxes(i), iteration.
 
-    Only the index is read at opening. Several threads may read at once.
+    Only the index is read at opening. Several threads may read at once. In a worker process it opens
+    its file again, by the absolute path: one that is forked (at its first use there, ForkedError if
+    the file has changed since) and one that it is sent to (pickle).
     """
 
     def __init__(self, path: PathLike) -> None:
-        pointer = _ffi.dataset_p()
-        self.path = os.path.abspath(os.fsdecode(path))
-        _ffi.check(lib.scrl_dataset_open(_ffi.path_bytes(path), byref(pointer)))
-        self._own(pointer, lib.scrl_dataset_free)
+        self.path = os.path.abspath(os.fsdecode(_ffi.path_bytes(path)))
+        self._open(path)
+        self._identity = _identity(self.path)
         self._count = _ffi.read_size(lib.scrl_dataset_count, self._handle)
         self._labels: Optional[np.ndarray] = None
+
+    def _open(self, path: PathLike) -> None:
+        pointer = _ffi.dataset_p()
+        _ffi.check(lib.scrl_dataset_open(_ffi.path_bytes(path), byref(pointer)))
+        self._own(pointer, lib.scrl_dataset_free)
+        self._process = os.getpid()
+
+    @property
+    def _handle(self) -> Any:
+        if self._pointer and self._process != os.getpid():
+            with _reopening:
+                if self._process != os.getpid():
+                    self._reopen()
+        return super()._handle
+
+    def _reopen(self) -> None:
+        """In a forked child, where the parent's handle is of no use."""
+        try:
+            same = _identity(self.path) == self._identity
+        except OSError:
+            same = False
+        if not same:
+            raise ForkedError(f"Dataset: {self.path} has been replaced, changed or moved since the parent "
+                              "process opened it · open it in the worker")
+        self._open(self.path)
 
     def __len__(self) -> int:
         self._handle
@@ -161,7 +206,8 @@ class Dataset(_ffi.Handle):
     def write_coco(self, path: PathLike) -> None:
         """Writes the boxes as a COCO annotation file; see scrl.annotations.to_coco() for images too.
 
-        Raises StorageError, DataError for a box without a class.
+        Raises StorageError, DataError for a box without a class, StateError where a file stands that
+        libscrl has not written in this way.
         """
         _ffi.check(lib.scrl_dataset_write_coco(self._handle, _ffi.path_bytes(path)))
 
@@ -176,6 +222,7 @@ class Dataset(_ffi.Handle):
         return names
 
     def __reduce__(self) -> Any:
+        self._handle  # a closed one has nothing to be opened again
         return Dataset, (self.path,)
 
     def __repr__(self) -> str:

@@ -5,7 +5,6 @@ compares.
 """
 
 import os
-from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -267,9 +266,9 @@ def write(folder: str, out: PathLike, metrics: List[Dict[str, Any]],
     page = render(folder, config, metrics, data.path, seen, figures)
     if data is not dataset:
         data.close()
-    target = Path(os.fsdecode(out))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page, "utf-8")
+    from .report import write_page  # which imports this module
+
+    write_page(os.fsdecode(out), page)
     return {"steps": metrics[-1]["step"] if metrics else 0, "images": len(seen.truth["images"]),
             **{kind: {name: getattr(each, name) for name in ("AP", "AP50", "AP75")}
                for kind, each in figures.items()}}

@@ -1,6 +1,7 @@
 """Detector: object detection and instance segmentation on our backbones, trained and used."""
 
 import os
+import tempfile
 from ctypes import POINTER, byref, c_char_p, c_int64, c_uint64
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -135,10 +136,13 @@ class Detector(_ffi.Handle):
              or a file that load_weights() reads; None: fresh weights. What a detector's predictors
              know of a class goes by the class's name; of others they are fresh. Unless config is a Config or
              sets model.arch, the architecture is that of the weights.
+    A loaded one pickles and copies; one in training does not (StateError).
     Raises ConfigError, DataError (no boxes, no masks for detect.kind=mask, more classes than
     detect.classes), ArgumentError and ShapeError (weights that are not those of model.arch), StateError
     (a run in the folder, or one that works there), StorageError, FormatError, OutOfMemoryError.
     """
+
+    _instead = "it is training; save() it, and load() or resume() from that"
 
     def __init__(self, config: Any = None, dataset: Any = None, out: Optional[PathLike] = None,
                  weights: Any = None) -> None:
@@ -190,6 +194,15 @@ class Detector(_ffi.Handle):
         pointer = _ffi.detector_p()
         _ffi.check(lib.scrl_detector_load(_ffi.path_bytes(path), byref(pointer)))
         return cls._adopt(pointer)
+
+    def __reduce__(self) -> Any:
+        if self.progress() != (0, 0):
+            return super().__reduce__()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "detector.h5")
+            self.save(path)
+            with open(path, "rb") as file:
+                return _restored, (file.read(),)
 
     @property
     def config(self) -> Config:
@@ -278,7 +291,8 @@ class Detector(_ffi.Handle):
         runs.cancel(lib.scrl_detector_cancel, self._handle)
 
     def save(self, path: PathLike) -> None:
-        """Saves a checkpoint, whole or not at all; of a training one, resume() can go on from it."""
+        """Saves a checkpoint, whole or not at all; of a training one, resume() can go on from it. An older
+        checkpoint of that name is replaced, any other file is a StateError."""
         _ffi.check(lib.scrl_detector_save(self._handle, _ffi.path_bytes(path)))
 
     def predict(self, image: Any) -> Detections:
@@ -312,8 +326,8 @@ class Detector(_ffi.Handle):
                  detector gives of an image.
         progress rate and time left on stderr.
         Raises DataError (no objects, no class in common; no masks for "segm"), StateError ("segm" of
-        a detector with detect.kind=faster), StorageError, ArgumentError; KeyboardInterrupt after
-        Ctrl-C.
+        a detector with detect.kind=faster, or `results` is a file of another kind), StorageError,
+        ArgumentError; KeyboardInterrupt after Ctrl-C.
         """
         if kind not in (None, "bbox", "segm"):
             raise ArgumentError(f"evaluate: kind is {kind!r}, expected 'bbox', 'segm' or None")
@@ -346,6 +360,15 @@ class Detector(_ffi.Handle):
         strict: missing and unknown names raise ArgumentError.
         """
         weight_tables.write(self._handle, "detector", state, strict)
+
+
+def _restored(checkpoint: bytes) -> Detector:
+    """The detector that was pickled or copied."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "detector.h5")
+        with open(path, "wb") as file:
+            file.write(checkpoint)
+        return Detector.load(path)
 
 
 def _figures(raw: Any) -> Figures:

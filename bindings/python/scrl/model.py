@@ -18,6 +18,8 @@ class Model(_ffi.Handle):
     Images are (N,3,H,W) float32, normalised by ImageNet's mean and deviation (see scrl.prepare); other
     floating point types and strides are accepted. Integers and values beyond ±30 cannot be such pixels
     and raise ArgumentError; a picture that lies in 0 … 1 as a whole is warned of.
+    It pickles and copies (config and weights); a child that was forked cannot use its parent's
+    (ForkedError): load it in the worker, or send it there.
     """
 
     def __init__(self, config: Any = None) -> None:
@@ -57,8 +59,12 @@ class Model(_ffi.Handle):
             raise FormatError(f"Model.load {text}: {error}") from None
         return model
 
+    def __reduce__(self) -> Any:
+        return _restored, (self.config, dict(self.state_dict()))
+
     def save(self, path: PathLike) -> None:
-        """Saves a checkpoint that Model.load() reads."""
+        """Saves a checkpoint that Model.load() reads. An older checkpoint of that name is replaced, any
+        other file is a StateError."""
         _ffi.check(lib.scrl_model_save(self._handle, _ffi.path_bytes(path)))
 
     @property
@@ -135,3 +141,10 @@ class Model(_ffi.Handle):
         passed over. strict: missing and unknown names raise ArgumentError; ShapeError in any case.
         """
         weights.write(self._handle, "model", state, strict)
+
+
+def _restored(config: Config, state: Mapping[str, Any]) -> Model:
+    """The model that was pickled or copied."""
+    model = Model(config)
+    model.load_state_dict(state)
+    return model

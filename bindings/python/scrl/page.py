@@ -8,6 +8,7 @@ import numpy as np
 from . import __version__
 from .config import Config
 from .evaluate import CorrespondenceReport, HealthReport, RegionReport
+from .outputs import PAGE
 from .pictures import FEATURE_SIDE, curve, data_uri, draw_boxes, pixels_of_view
 from .matches import Matches, draw as draw_matches
 from .views import ViewPair
@@ -249,7 +250,7 @@ def _numbers(facts: Facts, numbers: Dict[str, Any]) -> str:
 def frame(title: str, body: str) -> str:
     """A whole page around its body."""
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
+<html lang="en"><head><meta charset="utf-8">{PAGE}
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}: run report</title><style>{STYLE}</style></head><body><main>
 <h1>{escape(title.upper() if len(title) < 30 else title)}</h1>

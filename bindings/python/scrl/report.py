@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import evaluate, matches as matching, views as make_views
+from . import evaluate, matches as matching, outputs, views as make_views
 from ._ffi import PathLike
 from .config import Config
 from .dataset import Dataset
@@ -75,6 +75,12 @@ def summary(metrics: List[Dict[str, Any]], batch: int) -> Dict[str, Any]:
         "images_per_second": batch / float(np.median(seconds)) if seconds else None,
         "seconds": sum(seconds),
     }
+
+
+def write_page(path: str, page: str) -> None:
+    """Bytes of names that are not UTF-8 are spelt out."""
+    with outputs.whole_file(path, "page") as part:
+        Path(part).write_text(page, "utf-8", "backslashreplace")
 
 
 def _plain(found: Judged) -> Dict[str, Any]:
@@ -140,6 +146,9 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5,
     folder = os.fsdecode(run)
     if not os.path.isdir(folder):
         raise StorageError(f"report: {folder} is not a run folder")
+    target = os.fsdecode(out)
+    os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+    outputs.check(target, "page")
     metrics = read_metrics(folder)
     if any("rpn_objectness" in line for line in metrics):  # a detector's run
         from . import detection_report
@@ -162,9 +171,7 @@ def write(run: PathLike, out: PathLike, dataset: Any = None, images: int = 5,
         page = render(facts, numbers)
     if data is not dataset:
         data.close()
-    target = Path(os.fsdecode(out))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page, "utf-8")
+    write_page(target, page)
     return {
         **numbers, "images": facts.images,
         "before": _plain(before), "after": _plain(after),

@@ -334,6 +334,9 @@ def write(out: "os.PathLike[str] | str", count: int, seed: int = 0, mode: str = 
     target = out / "annotations.json"
     if target.exists():
         raise DataError(f"synth: {target} exists; choose another folder")
+    for place in range(count):
+        if (out / _file_name(mode, place)).exists():
+            raise DataError(f"synth: {out / _file_name(mode, place)} exists; choose another folder")
     for name in ("images",) if mode == "scenes" else CLASSES:
         (out / name).mkdir(parents=True, exist_ok=True)
     workers = min(workers or len(os.sched_getaffinity(0)), max(1, count // 16))

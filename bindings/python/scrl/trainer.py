@@ -77,6 +77,8 @@ class Trainer(_ffi.Handle):
     probe.online need), OutOfMemoryError.
     """
 
+    _instead = "save() it, and resume() from that"
+
     def __init__(self, config: Any = None, dataset: Any = None,
                  out: Optional[PathLike] = None) -> None:
         pointer = _ffi.trainer_p()
@@ -193,7 +195,8 @@ class Trainer(_ffi.Handle):
         runs.cancel(lib.scrl_trainer_cancel, self._handle)
 
     def save(self, path: PathLike) -> None:
-        """Saves a checkpoint, whole or not at all."""
+        """Saves a checkpoint, whole or not at all. An older checkpoint of that name is replaced, any other
+        file is a StateError."""
         _ffi.check(lib.scrl_trainer_save(self._handle, _ffi.path_bytes(path)))
 
     def profile(self) -> Dict[str, float]:

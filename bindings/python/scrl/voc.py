@@ -434,8 +434,10 @@ def to_voc(dataset: Dataset, folder: PathLike, split: str = "trainval") -> label
     left_out: List[Tuple[str, str]] = []
     names, boxes_written, segmented = label_maps.stems(dataset), 0, []
     label_maps.refuse_existing([
-        os.path.join(base, "ImageSets", "Main", split + ".txt"),
-        *(os.path.join(base, "Annotations", stem + ".xml") for stem in names)])
+        *(os.path.join(base, "ImageSets", kind, split + ".txt") for kind in ("Main", "Segmentation")),
+        *(os.path.join(base, *place) for stem in names for place in (
+            ("Annotations", stem + ".xml"), ("JPEGImages", stem + ".jpg"),
+            ("SegmentationObject", stem + ".png")))])
     for name in ("Annotations", "JPEGImages", os.path.join("ImageSets", "Main")):
         os.makedirs(os.path.join(base, name), exist_ok=True)
     inside = os.path.basename(os.path.abspath(base))

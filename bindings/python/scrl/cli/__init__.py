@@ -4,16 +4,17 @@ A failure is one line on stderr, `scrl: …`, and exit code 1 (2 for usage, 130 
 SIGTERM, 129 after SIGHUP).
 """
 
+import os
 import sys
 from typing import List, Optional
 
 import typer
 
 from .. import __version__
-from ..errors import Error
+from ..errors import LONGEST, Error, one_line
 from ..interrupts import Terminated, terminated
 from . import coco, detect, export, judges, linear, look, make, measure, train
-from .output import Failure, flush_notes
+from .output import Failure, flush_notes, prepare_streams
 
 app = typer.Typer(
     name="scrl", no_args_is_help=True, add_completion=False, rich_markup_mode="markdown",
@@ -23,7 +24,8 @@ app = typer.Typer(
          "`scrl pack photos/ --out d.h5`\n\n"
          "`scrl pretrain --data d.h5 --out run/`\n\n"
          "`scrl features --checkpoint run/ --data d.h5 --out feats.npy`\n\n"
-         "No pictures at hand? `scrl synth --out scenes/` makes some.",
+         "No pictures at hand? `scrl synth --out scenes/` makes some.\n\n"
+         "What a command writes replaces an older file of its own kind; any other file stays.",
 )
 bench = typer.Typer(no_args_is_help=True, help="Compares with a reference, then measures, on this machine.")
 exports = typer.Typer(no_args_is_help=True, help="Writes what a dataset holds in other programs' forms.")
@@ -78,12 +80,13 @@ def _top(version: bool = typer.Option(
 
 
 def _say(message: object) -> None:
-    text = " ".join(str(message).split())
+    text = one_line(" ".join(str(message).split()), LONGEST - len("scrl: "))
     sys.stderr.write(f"scrl: {text}\n")
 
 
 def run(arguments: Optional[List[str]] = None) -> int:
     """Runs the command and answers its exit code."""
+    prepare_streams()
     command = typer.main.get_command(app)
     try:
         with terminated():
@@ -93,6 +96,9 @@ def run(arguments: Optional[List[str]] = None) -> int:
     except Failure as failure:
         _say(failure)
         return failure.code
+    except BrokenPipeError:  # the reader of our pipe has left: `scrl config | head`
+        _leave_pipe()
+        return 1
     except (Error, OSError, MemoryError, ImportError) as error:
         _say(error if str(error) else type(error).__name__)
         return 1
@@ -119,12 +125,31 @@ def run(arguments: Optional[List[str]] = None) -> int:
         return 1
 
 
+def _leave_pipe() -> None:
+    """Python's own flush at the end finds somebody who listens."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(nowhere, stream.fileno())
+
+
 def main() -> None:
     """The console script."""
+    for descriptor in range(3):  # else a file of ours would get the number, and what is printed
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
     code = run()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader of our pipe has left
-        sys.stderr.close()
+    except BrokenPipeError:
+        _leave_pipe()
+        code = code or 1
+    except OSError as error:  # a full disk
+        _say(f"write to standard output: {error.strerror}")
+        _leave_pipe()
         code = code or 1
     sys.exit(code)

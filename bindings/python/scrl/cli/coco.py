@@ -4,7 +4,7 @@ from typing import Any, List, Optional, Tuple
 
 import typer
 
-from .output import Failure, collect_notes, emit, say, table, whole_file
+from .output import Failure, collect_notes, emit, say, table
 
 MEANINGS = {
     "AP": "precision, mean over overlaps 0.50 … 0.95", "AP50": "at overlap 0.50",
@@ -100,15 +100,18 @@ def coco(
     """
     import numpy as np
 
+    from .. import outputs
     from ..coco import FIGURES, evaluate
 
     if kind not in ("bbox", "segm"):
         raise Failure(f"--kind is {kind!r}, expected bbox or segm", 2)
+    if curves is not None:
+        outputs.check(curves, "curves", truth, detections)
     collect_notes()
     found = evaluate(truth, detections, kind, curves=curves is not None, leave_out=leave_out,
                      categories=categories, max_detections=limits_of(max_detections))
     if curves is not None:
-        with whole_file(curves) as part, open(part, "wb") as file:
+        with outputs.whole_file(curves, "curves", truth, detections) as part, open(part, "wb") as file:
             np.savez_compressed(
                 file, precision=found.precision, thresholds=found.thresholds,
                 recalls=found.recalls, ids=np.array([each.id for each in found.per_class]))

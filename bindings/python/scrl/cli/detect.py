@@ -12,7 +12,7 @@ import typer
 from .coco import MAX_DETECTIONS, class_lines, figure_rows, limits_of
 from .fitting import fit
 from .make import picture_rules
-from .output import Failure, collect_notes, emit, say, table, whole_file
+from .output import Failure, collect_notes, emit, say, table
 from .train import place, settings
 
 
@@ -205,12 +205,15 @@ def predict(
 
     `scrl detect predict --checkpoint det/ photo.jpg --json`
     """
-    from .. import Detector, progress as bars
+    from .. import Detector, outputs, progress as bars
 
     rules = picture_rules("detect predict", orientation, on_truncated, bits)
     if bool(images) == (data is not None):
         raise Failure("expected pictures, or --data with a dataset, and not both", 2)
     collect_notes()
+    inputs = [*(images or []), *([data] if data else []), checkpoint]
+    if out is not None:
+        outputs.check(out, "results", *inputs)
     if pictures:
         os.makedirs(pictures, exist_ok=True)
     start = time.perf_counter()
@@ -228,7 +231,7 @@ def predict(
         why = f"; first: {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
         raise Failure(f"none of {len(left_out)} pictures could be read{why}")
     if out is not None:
-        with whole_file(out, *(images or []), *([data] if data else [])) as part:
+        with outputs.whole_file(out, "results", *inputs) as part:
             Path(part).write_text(json.dumps(finder.results), "utf-8")
     if json_lines:
         for path, note in notes:
@@ -281,8 +284,9 @@ class _Finder:
         self.seen = self.kept = 0
 
     def look(self, image_id: int, name: str, pixels: Any) -> None:
+        from .. import outputs
         from ..detector import results_of
-        from ..drawing import draw
+        from ..drawing import draw, save
 
         if isinstance(pixels, Exception):
             self.left_out.append((name, str(pixels)))
@@ -303,7 +307,9 @@ class _Finder:
                 for each, label in zip(made, found.labels)])
         if self.pictures:
             stem = f"{image_id:06d}-{Path(name).stem}.jpg"
-            draw(pixels, sure, self.names).save(os.path.join(self.pictures, stem), quality=92)
+            target = os.path.join(self.pictures, stem)
+            with outputs.whole_file(target, "picture", *([name] if self.are_files else [])) as part:
+                save(draw(pixels, sure, self.names), part)
 
 
 def evaluate(

@@ -90,21 +90,18 @@ def info(
 
     `scrl info run/`
     """
-    from ..errors import Error, StorageError
+    from .._ffi import described
 
     collect_notes()
-    if os.path.isdir(file):
+    kind = "is a folder" if os.path.isdir(file) else described(file)
+    if kind == "is a libscrl dataset":
+        facts = _describe_dataset(file)
+    elif kind in ("is a folder", "is a libscrl checkpoint", "is a PyTorch file"):
         facts = _describe_checkpoint(file)
+    elif kind == "is an HDF5 file":  # damaged: the error says how
+        facts = _describe_dataset(file)
     else:
-        try:
-            facts = _describe_dataset(file)
-        except StorageError:
-            raise
-        except Error as first:
-            try:
-                facts = _describe_checkpoint(file)
-            except Error:
-                raise Failure(f"{file} is neither a dataset nor a checkpoint: {first}") from None
+        raise Failure(f"{file} {kind} · expected a dataset, a checkpoint or a run folder of libscrl")
     if json_lines:
         emit(**facts)
         return

@@ -1,12 +1,52 @@
-"""What commands print: human lines with rich, machine lines as JSON, the library's notes at the end."""
+"""What commands print: human lines with rich, machine lines as JSON, the library's notes at the end.
 
+It can be printed anywhere: a character that the terminal's encoding lacks becomes a plain one
+("–" → "-"), or is spelt out, as are bytes of file names that are not UTF-8.
+"""
+
+import codecs
 import json
 import os
 import sys
-from contextlib import contextmanager
-from typing import Any, Iterator, List
+from typing import Any, List, Tuple
 
 import numpy as np
+
+from ..errors import one_line
+
+_PLAIN = {
+    "–": "-", "—": "-", "−": "-", "…": "...", "·": "-", "±": "+/-", "×": "x", "²": "^2", "³": "^3",
+    "≥": ">=", "≤": "<=", "→": "->", "“": '"', "”": '"', "‘": "'", "’": "'", "•": "*", "∞": "inf",
+    "\xa0": " ", "━": "-", "─": "-", "│": "|", "╸": "-", "╺": "-", "╭": "+", "╮": "+", "╰": "+",
+    "╯": "+",
+}
+
+
+def _plainer(error: UnicodeError) -> Tuple[str, int]:
+    """An error handler of codecs: what cannot be encoded, in ASCII."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    plain = []
+    for each in error.object[error.start:error.end]:
+        code = ord(each)
+        plain.append(_PLAIN.get(each) or (
+            f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF
+            else each.encode("ascii", "backslashreplace").decode()))
+    return "".join(plain), error.end
+
+
+LONGEST_CELL = 100_000  # bytes; the names of a thousand classes
+codecs.register_error("scrl", _plainer)
+
+
+def prepare_streams() -> None:
+    """Makes stdout and stderr take any text; a closed one takes all and keeps nothing."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="scrl")
 
 
 class Failure(Exception):
@@ -43,29 +83,9 @@ def emit(**fields: Any) -> None:
     sys.stdout.flush()
 
 
-@contextmanager
-def whole_file(path: str, *inputs: str) -> Iterator[str]:
-    """Yields a name to write to, which becomes `path` when all went well and is removed when not.
-
-    inputs  files that are read meanwhile: `path` must be none of them.
-    """
-    for each in inputs:
-        if os.path.exists(path) and os.path.exists(each) and os.path.samefile(path, each):
-            raise Failure(f"{path} is read from: expected another name to write to", 2)
-    part = path + ".part"
-    try:
-        yield part
-        os.replace(part, path)
-    except BaseException:
-        if os.path.exists(part):
-            os.remove(part)
-        raise
-
-
 def say(text: str) -> None:
-    """One line for people on stdout; names that are not UTF-8 are shown escaped."""
-    raw = text.encode("utf-8", "backslashreplace")
-    sys.stdout.buffer.write(raw + b"\n")
+    """One line for people on stdout."""
+    sys.stdout.write(one_line(text) + "\n")
     sys.stdout.flush()
 
 
@@ -79,8 +99,7 @@ def table(title: str, columns: List[str], rows: List[List[str]]) -> None:
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(cell.encode("utf-8", "backslashreplace").decode().replace("[", "\\[")
-                       for cell in row))
+        made.add_row(*(one_line(cell, LONGEST_CELL).replace("[", "\\[") for cell in row))
     Console().print(made)
 
 
@@ -97,7 +116,7 @@ def collect_notes() -> None:
 def flush_notes() -> None:
     """Prints the notes, at most 20 lines of them, to stderr."""
     for line in _notes[:20]:
-        sys.stderr.write(f"note: {line}\n")
+        sys.stderr.write(f"note: {one_line(line)}\n")
     if len(_notes) > 20:
         sys.stderr.write(f"note: and {len(_notes) - 20} more\n")
     _notes.clear()

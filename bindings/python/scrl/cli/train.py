@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from .fitting import fit
-from .output import Failure, collect_notes, emit, say, whole_file
+from .output import Failure, collect_notes, emit, say
 
 
 def settings(pairs: Optional[List[str]]) -> Dict[str, str]:
@@ -153,12 +153,14 @@ def features(
 
     `scrl features --checkpoint run/ --data d.h5 --out maps.h5 --stage layer3`
     """
-    from .. import Dataset, Model, prepare, progress as bars
+    from .. import Dataset, Model, outputs, prepare, progress as bars
 
     if not out.endswith((".npy", ".h5")):
         raise Failure(f"--out is {out!r}, expected a name that ends in .npy or .h5", 2)
     if stage not in (None, "layer1", "layer2", "layer3", "layer4"):
         raise Failure(f"--stage is {stage!r}, expected layer1, layer2, layer3 or layer4", 2)
+    kind = "array" if out.endswith(".npy") else "features"
+    outputs.check(out, kind, data, checkpoint)
     collect_notes()
     start = time.perf_counter()
     with Model.load(checkpoint) as model, Dataset(data) as dataset:
@@ -170,7 +172,8 @@ def features(
 
         count = len(dataset)
         shape = (count, *rows(0, 1).shape[1:])
-        with whole_file(out, data, checkpoint) as part, _store(part, out, shape, dataset) as store:
+        with outputs.whole_file(out, kind, data, checkpoint) as part, \
+                _store(part, out, shape, dataset) as store:
             with bars.counter("features", "images", not json_lines) as show:
                 for first in range(0, count, batch):
                     last = min(first + batch, count)
@@ -196,7 +199,10 @@ def _store(part: str, out: str, shape: Tuple[int, ...], dataset: Any) -> Iterato
         import h5py
     except ImportError:
         raise Failure("writing .h5 needs h5py: pip install h5py, or use .npy") from None
+    from ..outputs import FEATURES
+
     with h5py.File(part, "w") as file:
+        file.attrs["format"] = np.bytes_(FEATURES)
         if dataset.labels is not None:
             file["labels"] = dataset.labels
         yield file.create_dataset("features", shape, np.float32)
