@@ -21,6 +21,7 @@ class Section:
     title: str
     programs: List[Program]
     rate: str = "images_per_second"
+    words: str = "as fast"  # what a ratio of rates means
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Plan:
             Section("reference", "The reference (OpenBLAS): training step, ResNet-50, 224²", [
                 self._our_step("scrl on OpenBLAS", *step50, many, "compute.backend=openblas"),
                 self._torch_step("PyTorch nchw fp32", *step50, "nchw", "fp32")]),
+            self._busy("resnet18", 32, 128),
             self._kernels(*step50),
         ]
 
@@ -99,6 +101,19 @@ class Plan:
             self.peer, "bench/torch_step.py", "--arch", arch, *self._size(batch, size),
             "--boxes", "10", *self._repeats(), "--threads", str(threads or self.sizes.threads),
             "--layout", layout, "--dtype", dtype, *more])
+
+    def _busy(self, arch: str, batch: int, size: int) -> Section:
+        name = arch.replace("resnet", "ResNet-")
+        asked = ["--arch", arch, *self._size(batch, size), "--boxes", "10", "--rounds", "1",
+                 "--seconds", str(self.sizes.seconds), "--threads", str(self.sizes.threads)]
+        return Section(
+            "busy", f"Share of its speed that a training step keeps beside one busy process on each "
+            f"CPU: {name}, {size}², {batch} images", [
+                Program("scrl", "ours", [self.ours, "-m", "scrl", "bench", "busy", *asked, "--json"]),
+                *(Program(f"PyTorch {layout} fp32", "fp32", [
+                    self.peer, "bench/torch_busy.py", *asked, "--layout", layout])
+                  for layout in ("nchw", "nhwc"))],
+            "kept", "as much")
 
     def _kernels(self, arch: str, batch: int, size: int) -> Section:
         return Section("kernels", "Kernels by themselves: training step, ResNet-50, 224²", [

@@ -58,7 +58,7 @@ def best(measured, kinds):
     return max(there, key=Measured.rate, default=None)
 
 
-def ratios(measured):
+def ratios(measured, words="as fast"):
     """Lines that compare ours with the best fp32 peer, and with the best of all."""
     lines = []
     groups = [("the best fp32 peer", ("fp32",))]
@@ -71,7 +71,7 @@ def ratios(measured):
             peer = best(measured, kinds)
             told = ratio(ours, peer) if ours and peer else None
             if told:
-                lines.append(f"- {ours.name} against {title}, {peer.name}: {told} times as fast.")
+                lines.append(f"- {ours.name} against {title}, {peer.name}: {told} times {words}.")
     return lines
 
 
@@ -123,7 +123,8 @@ def section_lines(section, runs):
     lines = ["", f"## {section['title']}", ""]
     lines += table(["program", unit, "least … most", "time", "peak memory"],
                    [each.row() for each in measured])
-    compared = scaling(measured) if section["key"] == "threads" else ratios(measured)
+    compared = (scaling(measured) if section["key"] == "threads"
+                else ratios(measured, section.get("words", "as fast")))
     lines += ["", *compared] if compared else []
     lines += parts(section, measured)
     lines += ["", "```sh", *(command_text(each.command) for each in measured), "```"]

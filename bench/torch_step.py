@@ -22,7 +22,7 @@ RATE, MOMENTUM, DECAY, TRUST, AVERAGE = 0.45, 0.9, 1e-6, 1e-3, 0.97
 EMULATED = 3  # times as long in bf16 as in fp32: a step of such convolutions is nobody's best
 
 
-def options():
+def parser():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--arch", default="resnet50")
     parser.add_argument("--batch", type=int, default=16, help="source images a step")
@@ -35,7 +35,7 @@ def options():
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--threads", type=int, default=0, help="0: PyTorch's choice")
-    return parser.parse_args()
+    return parser
 
 
 def slower_in_bf16(repeats=5):
@@ -139,14 +139,23 @@ class Step:
         return loss.item()
 
 
-def main():
-    asked = options()
+def prepared(asked):
+    """The step that was asked for, on so many threads."""
     if asked.threads:
         torch.set_num_threads(asked.threads)
     torch.manual_seed(0)
     if asked.dtype == "bf16" and (times := slower_in_bf16()) > EMULATED:
         raise SystemExit(f"bf16 convolutions take {times:.0f} times as long as fp32's on this CPU")
-    step = Step(asked)
+    return Step(asked)
+
+
+def versions():
+    return {"torch": torch.__version__, "torchvision": torchvision.__version__}
+
+
+def main():
+    asked = parser().parse_args()
+    step = prepared(asked)
     times = []
     for number in range(asked.warmup + asked.steps):
         start = time.perf_counter()
@@ -156,7 +165,7 @@ def main():
     seconds = median(times)
     tell(images_per_second=asked.batch / seconds, step_seconds=seconds, all_step_seconds=times,
          loss=loss, config={**vars(asked), "threads": torch.get_num_threads()},
-         versions={"torch": torch.__version__, "torchvision": torchvision.__version__})
+         versions=versions())
 
 
 if __name__ == "__main__":

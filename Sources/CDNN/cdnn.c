@@ -104,8 +104,35 @@ static int find_functions(void *library) {
   return 1;
 }
 
-static int open_library(void) {
+extern char **environ;
+
+// libgomp's threads spin for milliseconds before they sleep, which on a busy machine takes the CPUs
+// from the very thread that they wait for. It asks the environment for another count only while it
+// is loaded: meanwhile `environ` is a copy with one entry more, so that no other thread that reads
+// it sees it change. What the user has set, and a libgomp that the host has loaded, stay.
+static void *open_with_short_spins(void) {
+  static char spins[] = "GOMP_SPINCOUNT=4000";  // some 40 µs
+  static char **with_spins;  // kept: another thread may still be reading it
+  void *loaded = dlopen("libgomp.so.1", RTLD_NOW | RTLD_NOLOAD);
+  if (loaded) dlclose(loaded);
+  char **before = environ;
+  size_t count = 0;
+  while (before && before[count]) count++;
+  if (!loaded && !getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY"))
+    with_spins = malloc((count + 2) * sizeof *with_spins);
+  if (with_spins) {
+    for (size_t i = 0; i < count; i++) with_spins[i] = before[i];
+    with_spins[count] = spins;
+    with_spins[count + 1] = NULL;
+    environ = with_spins;
+  }
   void *library = dlopen("libdnnl.so.2", RTLD_NOW | RTLD_LOCAL);
+  if (with_spins && environ == with_spins) environ = before;
+  return library;
+}
+
+static int open_library(void) {
+  void *library = open_with_short_spins();
   if (!library) return fail(dlerror());
   if (!find_functions(library)) return 0;
   const dnnl_version_t *found = dnnl.version();

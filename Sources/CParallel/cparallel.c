@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ static struct {
           .work = PTHREAD_COND_INITIALIZER,
           .done = PTHREAD_COND_INITIALIZER};
 static _Thread_local int inside;
+static _Thread_local int is_caller;  // of the parallel region that this thread is in
 static atomic_ulong published;  // pool.round, readable while spinning
 
 static void take_tasks(atomic_long *next, void (*body)(void *, long), void *context, long count) {
@@ -118,15 +120,45 @@ int cparallel_team(int threads) {
   return atomic_load(&count);
 }
 
+enum { CPU_WORDS = CPU_SETSIZE / 64 };
+
 struct loop {
+  _Atomic uint64_t cpus[CPU_WORDS];  // where the team's threads began this loop
   atomic_long next;
   long count;
   void (*body)(void *, long);
   void *context;
 };
 
+// Notes that a thread of the team is on this CPU; 1 when another one was there before.
+static int meets_another(struct loop *loop, int cpu) {
+  if (cpu < 0 || cpu >= CPU_SETSIZE) return 0;
+  uint64_t bit = (uint64_t)1 << cpu % 64;
+  return (atomic_fetch_or_explicit(&loop->cpus[cpu / 64], bit, memory_order_relaxed) & bit) != 0;
+}
+
+// Moves this thread to another CPU that it may use; it stays free to go anywhere.
+static void leave(int cpu) {
+  cpu_set_t all, others;
+  if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+  others = all;
+  CPU_CLR(cpu, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+  sched_setaffinity(0, sizeof all, &all);
+}
+
+// On a busy machine the system likes to wake a thread where its waker runs: two threads of a team
+// then take turns on one CPU and leave another to strangers. The runtime's threads move on; the
+// caller, which is the host's, never does.
+static void spread(struct loop *loop) {
+  if (is_caller) return;
+  int cpu = sched_getcpu();
+  if (meets_another(loop, cpu)) leave(cpu);
+}
+
 static void take_share(void *argument) {
   struct loop *loop = argument;
+  spread(loop);
   inside = 1;
   take_tasks(&loop->next, loop->body, loop->context, loop->count);
   inside = 0;
@@ -137,8 +169,11 @@ static void take_share(void *argument) {
 static void run_in_region(cparallel_region region, int threads, long count,
                           void (*body)(void *, long), void *context) {
   if (team_size != threads) cparallel_team(threads);
-  struct loop loop = {0, count, body, context};
+  struct loop loop = {.count = count, .body = body, .context = context};
+  meets_another(&loop, sched_getcpu());
+  is_caller = 1;
   region(take_share, &loop, (unsigned)threads, 0);
+  is_caller = 0;
 }
 
 // ----------------------------------------------------------------

@@ -1,13 +1,17 @@
 """`scrl bench`: each command compares, then times, then ends with one JSON object."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 import scrl
-from conftest import needs_library
-from scrl import bench, bench_step
+from conftest import PACKAGE_PARENT, needs_library
+from scrl import bench, bench_busy, bench_step
 from test_cli import command, failed
 
 pytestmark = needs_library
@@ -39,6 +43,98 @@ def test_step_compares_then_times():
     assert 0 < result["fraction_of_gemm_peak"] and np.isfinite(result["loss"])
     if result["checked"]:
         assert result["checked"]["loss_difference"] <= bench_step.LOSS_TOLERANCE
+
+
+def test_busy_tells_what_is_kept():
+    done = command("bench", "busy", *TINY, "--batch", 2, "--size", 64, "--boxes", 2, "--seconds", 0.05,
+                   "--rounds", 2, "--set", "head.hidden=64", "--set", "boxes.min_size=16", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert len(result["all_kept"]) == 2 and 0 < result["kept"] < 1.5
+    assert result["busy_images_per_second"] > 0 and result["config"]["train.batch"] == 2
+
+
+def test_busy_processes_end_with_the_measurement():
+    with bench_busy.busy_cpus() as loops:
+        assert len(loops) == len(os.sched_getaffinity(0))
+        assert all(loop.poll() is None for loop in loops)
+    assert all(loop.poll() is not None for loop in loops)
+
+
+AFFINITY = """
+import numpy as np
+from pathlib import Path
+import scrl
+from scrl.bench_busy import busy_cpus
+from scrl.bench_step import random_views
+
+def allowed():
+    lines = [(task / "status").read_text().splitlines() for task in Path("/proc/self/task").iterdir()]
+    return {line for each in lines for line in each if line.startswith("Cpus_allowed_list")}
+
+before = allowed()
+views = random_views(4, 64, 2)
+config = scrl.Config(**{"train.batch": 4, "views.size": 64, "boxes.min_size": 16,
+                        "boxes.per_image": 2, "train.steps": 1000})
+with scrl.Trainer(config) as trainer, busy_cpus():
+    for _ in range(10):
+        trainer.step_on(*views)
+    assert allowed() == before, (allowed(), before)
+"""
+
+
+def test_threads_that_made_room_may_still_go_anywhere():
+    """On busy CPUs threads of a team move away from each other; none of them stays bound."""
+    done = subprocess.run([sys.executable, "-c", AFFINITY], text=True, capture_output=True,
+                          timeout=120, env={**os.environ, "PYTHONPATH": PACKAGE_PARENT})
+    assert done.returncode == 0, done.stderr
+
+
+SPINS = """
+import os
+before = dict(os.environ)
+import scrl
+scrl.build_info()
+import ctypes
+libc = ctypes.CDLL(None)
+libc.getenv.restype = ctypes.c_char_p
+print(libc.getenv(b"GOMP_SPINCOUNT"), libc.getenv(b"OMP_WAIT_POLICY"), dict(os.environ) == before)
+"""
+
+
+@several
+@pytest.mark.parametrize("name, value", [
+    (None, None), ("GOMP_SPINCOUNT", "7"), ("OMP_WAIT_POLICY", "passive")])
+def test_the_environment_is_as_it_was(name, value):
+    """Opening oneDNN shows its runtime one more variable, and nobody else."""
+    environment = {key: each for key, each in os.environ.items()
+                   if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    if name:
+        environment[name] = value
+    done = subprocess.run([sys.executable, "-c", SPINS], text=True,
+                          capture_output=True, timeout=120,
+                          env={**environment, "PYTHONPATH": PACKAGE_PARENT})
+    assert done.returncode == 0, done.stderr
+    told = {"GOMP_SPINCOUNT": None, "OMP_WAIT_POLICY": None, name: (value or "").encode()}
+    assert done.stdout.split() == [
+        str(told["GOMP_SPINCOUNT"]), str(told["OMP_WAIT_POLICY"]), "True"]
+
+
+@several
+def test_waiting_threads_sleep_soon():
+    """libgomp shows its settings when it is loaded: some 40 µs of spinning, as the user likes it else."""
+    def shown(**settings):
+        environment = {key: each for key, each in os.environ.items()
+                       if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        done = subprocess.run(
+            [sys.executable, "-c", "import scrl; scrl.build_info()"], capture_output=True, text=True,
+            timeout=120, env={**environment, "PYTHONPATH": PACKAGE_PARENT,
+                              "OMP_DISPLAY_ENV": "VERBOSE", **settings})
+        return re.search(r"GOMP_SPINCOUNT = '(\w+)'", done.stderr).group(1)
+
+    assert shown() == "4000"
+    assert shown(GOMP_SPINCOUNT="123") == "123"
+    assert shown(OMP_WAIT_POLICY="passive") == "0"
 
 
 def test_features_compare_then_time():

@@ -26,7 +26,8 @@ UPDATE_TOLERANCE = 0.1
 BFLOAT16_LOSS_TOLERANCE = 0.3
 
 
-def _inputs(batch: int, size: int, boxes: int) -> Tuple[np.ndarray, ...]:
+def random_views(batch: int, size: int, boxes: int) -> Tuple[np.ndarray, ...]:
+    """What step_on() takes: two views (batch,3,size,size) and `boxes` boxes an image in each."""
     rng = np.random.default_rng(0)
     view1, view2 = rng.standard_normal((2, batch, 3, size, size), np.float32)
     return (view1, view2, random_boxes(batch, boxes, size, rng),
@@ -35,7 +36,7 @@ def _inputs(batch: int, size: int, boxes: int) -> Tuple[np.ndarray, ...]:
 
 def _one_step(config: Config) -> Tuple[float, Dict[str, np.ndarray]]:
     """Loss, and how far the step moved each matrix and kernel of the trained networks."""
-    inputs = _inputs(config["train.batch"], config["views.size"], config["boxes.per_image"])
+    inputs = random_views(config["train.batch"], config["views.size"], config["boxes.per_image"])
     with Trainer(config) as trainer:
         before = trainer.state_dict()
         loss = trainer.step_on(*inputs).loss
@@ -96,7 +97,7 @@ def measure(arch: str = "resnet50", batch: int = 16, size: int = 224, boxes: int
     checked = check_apart("bench_step", config)
     arithmetic = Arithmetic(config)
     forget_peak()
-    inputs = _inputs(batch, size, boxes)
+    inputs = random_views(batch, size, boxes)
     times: List[float] = []
     with Trainer(config) as trainer:
         for number in range(warmup + steps):

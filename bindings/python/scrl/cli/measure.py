@@ -1,4 +1,4 @@
-"""`scrl bench step`, `views`, `features` and `kernels`: compare, time, print."""
+"""`scrl bench step`, `views`, `features`, `kernels` and `busy`: compare, time, print."""
 
 from pathlib import Path
 from typing import Any, Dict, List, Optional
@@ -186,3 +186,38 @@ def kernels(
     say(f"{result['checked']} kernels compared; copy {result['copy_gb_per_second']:.1f} GB/s")
     _say_arithmetic(result, "convolutions of a step")
     _show_parts(result["parts"])
+
+
+def busy(
+    arch: str = typer.Option("resnet18", "--arch", help="model.arch."),
+    batch: int = typer.Option(32, "--batch", help="Images a step.", min=1),
+    size: int = typer.Option(128, "--size", help="Side of a view in pixels.", min=16),
+    boxes: int = BOXES,
+    seconds: float = typer.Option(5.0, "--seconds", help="Of a turn alone; a busy one takes two.",
+                                  min=0.01),
+    rounds: int = typer.Option(3, "--rounds", help="Turns of each; the median counts.", min=1),
+    threads: Optional[int] = THREADS, set_: Optional[List[str]] = SET, json_lines: bool = JSON,
+) -> None:
+    """What a training keeps of its speed when one more process works on each CPU.
+
+    Half would be a fair share. Steps on random views take turns: alone, then beside a busy loop on
+    every CPU that this process may use. Whatever else runs here disturbs both.
+
+    `python bench/torch_busy.py` asks the same of PyTorch.
+
+    Examples:
+
+    `scrl bench busy`
+
+    `scrl bench busy --arch resnet50 --batch 16 --size 224 --json`
+    """
+    from ..bench_busy import measure
+
+    result = measure(arch, batch, size, boxes, seconds, rounds, threads, settings(set_))
+    if json_lines:
+        emit(**result)
+        return
+    say(f"{arch}, {batch} images of {size}²: alone {result['images_per_second']:.2f} images/s, with "
+        f"every CPU busy {result['busy_images_per_second']:.2f}")
+    spread = f"{min(result['all_kept']):.2f} … {max(result['all_kept']):.2f}"
+    say(f"kept: {result['kept']:.2f} of its speed ({spread} in {rounds} rounds)")
