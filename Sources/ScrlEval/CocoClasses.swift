@@ -48,8 +48,8 @@ struct CocoClasses {
     }
     let meant = Set(found.compactMap { places[$0.categoryID] })
     let made = try ClassMapping(
-      table("the detections", categories, used: meant), table("the ground truth", truth, used: used),
-      for: "coco")
+      table("the detections", categories, used: meant),
+      table("the ground truth", truth, used: used), for: "coco")
     var placeOfID: [Int64: Int] = [:]
     for (place, category) in made.numbers { placeOfID[categories[category].id] = place }
     self.placeOfID = placeOfID

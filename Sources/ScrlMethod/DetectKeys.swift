@@ -9,7 +9,9 @@ extension ConfigKey {
     integer(
       "detect.classes", \.detect.classes, 0...100_000, "classes of the boxes; 0: the dataset's"),
     integer("detect.batch", \.detect.batch, 1...4096, "images per step"),
-    integer("detect.epochs", \.detect.epochs, 1...1_000_000, "passes over the images that are learnt from"),
+    integer(
+      "detect.epochs", \.detect.epochs, 1...1_000_000,
+      "passes over the images that are learnt from"),
     integer(
       "detect.steps", \.detect.steps, 0...1_000_000_000,
       "length of the schedule in steps; 0: from detect.epochs"),

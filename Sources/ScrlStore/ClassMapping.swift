@@ -46,9 +46,9 @@ package struct ClassMapping: Equatable, Sendable {
       let lists = [first, second].map { table in
         "\(listed(table.numbers.map { table.title(of: $0) })) of \(table.source)"
       }
+      let both = lists.joined(separator: " and ")
       throw ScrlError(
-        .data,
-        "\(operation): got classes \(lists.joined(separator: " and ")) · expected a class in common")
+        .data, "\(operation): got classes \(both) · expected a class in common")
     }
     notes = matcher.notes
   }
@@ -148,8 +148,8 @@ private struct ClassMatcher {
 
   private func byWhat(_ what: String) -> String {
     let nameless = [first, second].filter { !$0.hasNames }.map(\.source)
-    return "classes of \(first.source) and \(second.source) are compared by \(what): no class names "
-      + "in \(nameless.joined(separator: " and "))"
+    return "classes of \(first.source) and \(second.source) are compared by \(what): no class "
+      + "names in \(nameless.joined(separator: " and "))"
   }
 
   /// Of several classes of a name the one that is in use.

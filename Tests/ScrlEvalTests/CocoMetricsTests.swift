@@ -154,7 +154,8 @@ func resultsList() throws {
 
 @Test("only so many detections of an image and class count as the limits say; others are told")
 func limits() throws {
-  let more = [CocoDetection(image: 7, category: 0, box: box(50, 60, 9, 9), score: 0.95)] + detections
+  let wrong = CocoDetection(image: 7, category: 0, box: box(50, 60, 9, 9), score: 0.95)
+  let more = [wrong] + detections
   func found(_ limits: [Int]) throws -> CocoMetrics {
     try evaluateCoco(
       groundTruth: objects, detections: more, kind: .bbox, categories: 1,
@@ -167,7 +168,10 @@ func limits() throws {
     groundTruth: objects, detections: more + more, kind: .bbox, categories: 1,
     limits: try CocoLimits([1, 2, 4]))
   #expect(none.uncounted == 2 && none.notes.count == 1)
-  for wrong in [[], [1], [1, 2], [0, 1, 2], [1, 1, 2], [3, 2, 1], [1, 2, 3, 4], [1, 2, 1_000_001]] {
-    #expect { _ = try CocoLimits(wrong) } throws: { ($0 as? ScrlError)?.code == .argument }
+  let refused = [
+    [], [1], [1, 2], [0, 1, 2], [1, 1, 2], [3, 2, 1], [1, 2, 3, 4], [1, 2, 1_000_001],
+  ]
+  for limits in refused {
+    #expect { _ = try CocoLimits(limits) } throws: { ($0 as? ScrlError)?.code == .argument }
   }
 }
