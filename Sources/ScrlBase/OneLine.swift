@@ -53,7 +53,8 @@ private func append(_ scalar: Unicode.Scalar, to text: inout String) {
   default:
     let digits = String(scalar.value, radix: 16)
     let width = digits.utf8.count > 4 ? 8 : 4
-    text += (width == 8 ? "\\U" : "\\u")
+    text +=
+      (width == 8 ? "\\U" : "\\u")
       + String(repeating: "0", count: width - digits.utf8.count) + digits
   }
 }

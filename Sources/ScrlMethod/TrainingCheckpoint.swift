@@ -84,7 +84,8 @@ struct SavedTraining {
     let expected = UInt64(bitPattern: try reader.integer(Place.fingerprint))
     guard dataset.fingerprint == expected else {
       throw ScrlError(
-        .data, "resume: \(dataset.path) is not the dataset that the run began with, "
+        .data,
+        "resume: \(dataset.path) is not the dataset that the run began with, "
           + "\(datasetPath ?? "of an unknown place")")
     }
     guard config.usesLabels, reader.has(Place.labels) else { return }

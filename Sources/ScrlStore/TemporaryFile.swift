@@ -32,10 +32,12 @@ private func stem(ofTemporary name: String) -> String? {
   let middle = name.dropFirst().dropLast(".tmp".count)
   guard let dot = middle.lastIndex(of: ".") else { return nil }
   let mark = middle[middle.index(after: dot)...].utf8
-  let isMark = (1...13).contains(mark.count) && mark.allSatisfy { byte in
-    (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-      || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-  }
+  let isMark =
+    (1...13).contains(mark.count)
+    && mark.allSatisfy { byte in
+      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+    }
   return isMark ? String(middle[..<dot]) : nil
 }
 

@@ -44,7 +44,8 @@ struct RunTests {
         clock: {
           now += 31
           return now
-        }, onStep: { report in
+        },
+        onStep: { report in
           let names = try? FileManager.default.contentsOfDirectory(atPath: place.path(folder))
           if names?.contains("checkpoint.h5") == true { newest.append(report.step) }
           return true
@@ -91,8 +92,10 @@ struct RunTests {
       ("\u{FEFF}" + own[0] + "\r\n" + own[2] + "\r\n", "\u{FEFF}" + own[0] + "\r\n", ""),
       (own[0] + "\n\0\0\0", own[0] + "\n", "\0\0\0\n"),
       (own[0] + "\n{\"half" + own[1] + "\n", own[0] + "\n{\"half" + own[1] + "\n", ""),
-      ("{\"step\": 99999999999999999999, \"epoch\": 0}\n",
-       "{\"step\": 99999999999999999999, \"epoch\": 0}\n", ""),
+      (
+        "{\"step\": 99999999999999999999, \"epoch\": 0}\n",
+        "{\"step\": 99999999999999999999, \"epoch\": 0}\n", ""
+      ),
     ])
   func metricsLines(content: String, kept: String, foreign: String) {
     let lines = MetricsLines(Array(content.utf8), upTo: 2)
