@@ -260,6 +260,27 @@ def test_other_encodings_are_read(folder, tmp_path, encoding, door):
 
 # ------------------------------------------------------------------ losses
 
+def test_files_that_are_no_pictures_are_no_loss(tmp_path):
+    """A text, a table, an archive beside pictures is passed over and counted; a bad picture is lost."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(3):
+        Image.new("RGB", (40, 30), (number, 2, 3)).save(folder / f"{number}.jpg")
+    for name, content in (("README", b"hello"), ("labels.csv", b"a,b"), ("notes.txt", b""),
+                          ("old.zip", b"PK\3\4"), ("run.h5", b"\x89HDF\r\n\x1a\n")):
+        (folder / name).write_bytes(content)
+    report = scrl.pack(folder, tmp_path / "d.h5", progress=False)
+    assert (report.added, len(report.skipped), report.others, report.lost) == (3, 5, 5, 0)
+    assert report.summary == "3 images; 5 files that are no pictures passed over"
+    done = python("-m", "scrl", "pack", str(folder), "--out", str(tmp_path / "d.h5"))
+    assert done.returncode == 0 and "5 files that are no pictures" in done.stdout.splitlines()[-1]
+    (folder / "bad.jpg").write_bytes(b"junk")          # by its name
+    (folder / "torn").write_bytes(b"\x89PNG\r\n\x1a\n")  # by its first bytes
+    with pytest.warns(scrl.LossWarning, match="3 of 5 images used, 2 skipped"):
+        report = scrl.pack(folder, tmp_path / "d.h5", progress=False)
+    assert report.others == 5 and report.lost == pytest.approx(2 / 5)
+
+
 def test_a_loss_of_more_than_a_tenth_is_no_success(folder, tmp_path):
     made = tree()
     made["annotations"] = [{**made["annotations"][0], "id": k} for k in range(1, 21)]

@@ -40,7 +40,8 @@ class PictureNote(NamedTuple):
 
 
 class PackReport(NamedTuple):
-    """What pack() did. A source lists added + len(skipped) images, objects + objects_dropped objects."""
+    """What pack() did. A source lists added + len(skipped) − others images and objects +
+    objects_dropped objects."""
 
     added: int                    # images
     skipped: List[Skipped]        # (path, reason) of images that could not be used
@@ -58,13 +59,15 @@ class PackReport(NamedTuple):
     encoded: int = 0              # JPEG files among those, encoded anew (quality 95, 4:4:4)
     several: int = 0              # of files of several frames or pages: the first was taken
     hidden: int = 0               # hidden files and folders left out
+    others: int = 0               # among the skipped: files of a folder that are no pictures, no loss
     depths: Mapping[int, int] = {}  # pictures of more than 8 bits a sample, by the bits they hold
 
     @property
     def lost(self) -> float:
         """The share of images, or of objects where it is larger, that is not in the dataset."""
-        images, objects = self.added + len(self.skipped), self.objects + self.objects_dropped
-        return max(len(self.skipped) / images if images else 0.0,
+        skipped = len(self.skipped) - self.others
+        images, objects = self.added + skipped, self.objects + self.objects_dropped
+        return max(skipped / images if images else 0.0,
                    self.objects_dropped / objects if objects else 0.0)
 
     @property
@@ -75,10 +78,10 @@ class PackReport(NamedTuple):
     @property
     def summary(self) -> str:
         """One line: "2 images, 3 of 4 objects used, 1 changed, 1 dropped (1 bbox has no area)"."""
-        skipped, total = len(self.skipped), self.added + len(self.skipped)
+        skipped = len(self.skipped) - self.others
         text = f"{self.added} images"
         if skipped:
-            text = (f"{self.added} of {total} images used, {skipped} skipped"
+            text = (f"{self.added} of {self.added + skipped} images used, {skipped} skipped"
                     f"{_counted(self.skipped_kinds)}")
         if self.has_objects:
             listed = self.objects + self.objects_dropped
@@ -97,6 +100,7 @@ class PackReport(NamedTuple):
             (self.several, "of several frames or pages, the first taken"),
             *((self.depths[each], f"of 16 bits hold only {each}, scaled by {(1 << each) - 1}")
               for each in dark),
+            (self.others, "files that are no pictures passed over"),
             (self.hidden, "hidden left out"),
         ]
         lines = [f"{count} {text}" for count, text in parts if count]
@@ -127,6 +131,7 @@ class Told:
         self.skipped: List[Skipped] = []
         self.issues: List[AnnotationIssue] = []
         self.objects = self.changed = 0
+        self.others = 0  # among the skipped
         self._dropped: Counter = Counter()
         self._images: Counter = Counter()
 
@@ -156,7 +161,7 @@ class Told:
         return PackReport(
             added, self.skipped, self.issues, self.objects, min(self.changed, self.objects),
             sum(self._dropped.values()), self._dropped.most_common(), self._images.most_common(),
-            has_objects)
+            has_objects, others=self.others)
 
 
 def issue_of(action: str, number: Optional[int], file: str, kind: str, reason: str = "") -> Dict[str, Any]:

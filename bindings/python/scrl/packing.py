@@ -21,7 +21,7 @@ from .interrupts import interrupt_into
 from .pack_report import (
     ACTIONS, ENTRIES, AnnotationIssue, LossWarning, PackReport, PictureNote, Skipped, Told,
 )
-from .reading import Rules, one_line as _one_line, read
+from .reading import Rules, means_picture, one_line as _one_line, read
 
 Annotations = Union[PathLike, Dict[str, Any]]
 
@@ -96,7 +96,7 @@ def _add_any(writer: _Writer, path: bytes, skipped: List[Skipped]) -> None:
 
 
 def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
-                bar: Callable[[int, int], None], skipped: List[Skipped]) -> None:
+                bar: Callable[[int, int], None], told: Told) -> None:
     """Walks a folder in the library; its callbacks keep every exception for after the call."""
     failure: List[BaseException] = []
     stops: List[str] = []
@@ -108,7 +108,8 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
                 writer.add_picture(path, text, _ffi.scrl_annotation(label=label))
                 return 1
             except DataError as error:
-                skipped.append((os.fsdecode(path), _one_line(error)))
+                told.image(os.fsdecode(path), _one_line(error))
+                told.others += not means_picture(path)
                 return 0
         except BaseException as error:
             failure.append(error)
@@ -265,7 +266,7 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
         elif annotations is not None:
             _add_coco(writer, source, annotations, on_bad, bar, told)
         else:
-            _add_folder(writer, source, labels == "folders", bar, skipped)
+            _add_folder(writer, source, labels == "folders", bar, told)
         added = _ffi.read_size(lib.scrl_writer_count, writer._handle)
         if not added:
             why = f"; first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""

@@ -28,6 +28,29 @@ DEPTHS = (8, 10, 12, 14, 16)
 _lock = threading.RLock()  # of Pillow's global settings
 
 
+# Endings of picture files, of cameras' raw ones too, and how the common ones begin.
+PICTURE_ENDINGS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .apng .bmp .dib .gif .tif .tiff .webp .ppm .pgm .pbm .pnm .pfm .jp2 "
+    ".j2k .jpx .jxl .heic .heif .hif .avif .ico .tga .dng .cr2 .cr3 .nef .arw .raf .raw .orf .rw2 .pef "
+    ".psd .exr .hdr .pcx .sgi .dds .dcm".split())
+PICTURE_STARTS = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def means_picture(path: bytes) -> bool:
+    """Whether what lies there is a picture by its name or its first bytes, or a folder, which may hold
+    some; not a text, a table or an archive beside pictures."""
+    if os.path.splitext(path)[1].lower().decode("latin-1") in PICTURE_ENDINGS or os.path.isdir(path):
+        return True
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return False
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith(PICTURE_STARTS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
+
+
 class Rules(NamedTuple):
     """What is done about pictures that are not as they seem; the arguments of pack()."""
 

@@ -172,7 +172,7 @@ def _tell(report: Any, out: str, seconds: float, json_lines: bool) -> None:
              objects_dropped=report.objects_dropped, dropped=dict(report.dropped),
              skipped_kinds=dict(report.skipped_kinds), lost=report.lost, summary=report.summary,
              turned=report.turned, not_turned=report.not_turned, truncated=report.truncated,
-             encoded=report.encoded, several=report.several, hidden=report.hidden,
+             encoded=report.encoded, several=report.several, hidden=report.hidden, others=report.others,
              depths=dict(report.depths), out=out, bytes=os.path.getsize(out), seconds=seconds)
         return
     lines = [f"skipped {path}: {reason}" for path, reason in report.skipped]
