@@ -145,7 +145,7 @@ struct DetectorDataTests {
     #expect {
       _ = try place.run()
     } throws: { error in
-      (error as? ScrlError)?.code == .data && "\(error)".contains("no box")
+      (error as? ScrlError)?.code == .data && "\(error)".contains("no objects")
     }
   }
 
