@@ -15,9 +15,12 @@ package func plainJSON(
   if starts([0xFF, 0xFE, 0, 0]) || starts([0, 0, 0xFE, 0xFF]) {
     throw ScrlError(.format, "read \(source): the text is UTF-32 · expected UTF-8")
   }
-  // Without a mark, the zero half of the first letter tells the order.
-  let isLittle = starts([0xFF, 0xFE]) || (bytes.count > 1 && bytes[0] != 0 && bytes[1] == 0)
-  let isBig = starts([0xFE, 0xFF]) || (bytes.count > 1 && bytes[0] == 0 && bytes[1] != 0)
+  // Without a mark, the zero half of the first letter, with which JSON begins, tells the order.
+  let first = "{[ \t\r\n".utf8
+  let isLittle =
+    starts([0xFF, 0xFE]) || (bytes.count > 1 && first.contains(bytes[0]) && bytes[1] == 0)
+  let isBig =
+    starts([0xFE, 0xFF]) || (bytes.count > 1 && bytes[0] == 0 && first.contains(bytes[1]))
   guard isLittle || isBig else { return (bytes, nil) }
   guard bytes.count % 2 == 0 else {
     throw ScrlError(.format, "read \(source): the text is UTF-16 and cut within a letter")

@@ -453,7 +453,7 @@ def test_pictures_without_objects_are_counted_or_learnt_from(asked, door, place,
 def test_background_alone_is_no_training(place, tmp_path):
     none = {**tree("train"), "annotations": []}
     scrl.pack(place / "pictures", tmp_path / "none.h5", annotations=none, progress=False)
-    with pytest.raises(scrl.DataError, match="boxes to learn from"):
+    with pytest.raises(scrl.DataError, match="nothing to learn from: its 12 images have no objects"):
         scrl.Detector({**TINY, "detect.empty": True}, tmp_path / "none.h5")
 
 
@@ -555,7 +555,7 @@ def test_the_shell_takes_categories(place, tmp_path):
     ([{"name": "bolt"}], scrl.FormatError, "id"),
     ([7], scrl.FormatError, "object"),
     ({"categories": 7}, scrl.FormatError, "array"),
-    ({1: 7}, scrl.FormatError, "name"),
+    ({1: 7}, scrl.DataError, "classes '7' of the detections"),  # a number stands for its digits
     (7, scrl.ArgumentError, "categories"),
     ([{"id": 1, "name": "bolt"}], scrl.DataError, "category_id 2 is no category of the detections"),
 ])

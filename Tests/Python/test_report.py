@@ -20,8 +20,9 @@ def test_pca_pictures_show_a_boundary():
 
 
 def test_torn_metrics_are_passed_over(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "lo')
-    assert report.read_metrics(tmp_path) == [{"step": 1, "loss": 2.0}]
+    (tmp_path / "metrics.jsonl").write_text(
+        '{"step": 1, "epoch": 0, "loss": 2.0}\n{"step": 9, "of": "others"}\n{"step": 2, "epoch": 0, "lo')
+    assert report.read_metrics(tmp_path) == [{"step": 1, "epoch": 0, "loss": 2.0}]
 
 
 def test_summary_of_a_run():
