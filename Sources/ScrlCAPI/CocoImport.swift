@@ -132,7 +132,7 @@ final class CocoImport {
     var answer: Int32 = 0
     oneLine(issue.file).withCString { file in
       oneLine(issue.reason).withCString { reason in
-        issue.kind.withCString { kind in
+        oneLine(issue.kind).withCString { kind in
           var told = scrl_coco_issue()
           told.struct_size = UInt32(MemoryLayout<scrl_coco_issue>.size)
           (told.entry, told.action) = (issue.entry.number, issue.action.number)

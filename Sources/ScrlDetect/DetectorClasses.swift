@@ -94,7 +94,7 @@ extension DetectorClasses {
   /// A line a name.
   func write(to writer: CheckpointWriter) throws(ScrlError) {
     try writer.write(DetectorClasses.count, integer: Int64(count))
-    try writer.write(DetectorClasses.names, text: names.map { oneLine($0) + "\n" }.joined())
+    try writer.write(DetectorClasses.names, text: names.map { nameLine($0) + "\n" }.joined())
     try writer.write(DetectorClasses.ids, text: ids.map { "\($0)\n" }.joined())
   }
 

@@ -34,7 +34,7 @@ func writeCheckpoint(
     if trainer.config.usesLabels {
       try writer.write(
         Place.labels, integer: Int64(bitPattern: dataset.labelFingerprint))
-      let names = dataset.classes.map { oneLine($0) + "\n" }.joined()
+      let names = dataset.classes.map { nameLine($0) + "\n" }.joined()
       if names.utf8.count <= 1 << 20 { try writer.write(Place.classNames, text: names) }
     }
   }

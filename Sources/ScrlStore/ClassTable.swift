@@ -52,14 +52,14 @@ extension DatasetReader {
 }
 
 /// As a checkpoint keeps a name, a line each: a line break in it becomes a space.
-package func oneLine(_ name: String) -> String { String(name.map { $0.isNewline ? " " : $0 }) }
+package func nameLine(_ name: String) -> String { String(name.map { $0.isNewline ? " " : $0 }) }
 
 /// Refuses a dataset that calls a class otherwise than the run did that goes on. Where one of them
 /// has no names there is nothing to compare.
 /// - Parameter names: of the run's classes, by number.
 package func checkNames(_ names: [String], of dataset: DatasetReader) throws(ScrlError) {
-  let theirs = dataset.classes.prefix(max(names.count, 1)).map(oneLine)
-  let mine = names.map(oneLine)
+  let theirs = dataset.classes.prefix(max(names.count, 1)).map(nameLine)
+  let mine = names.map(nameLine)
   guard !theirs.isEmpty, !mine.isEmpty, mine != theirs else { return }
   let differs = zip(mine, theirs).enumerated().first { $0.element.0 != $0.element.1 }?.offset
   let place = differs ?? min(mine.count, theirs.count)

@@ -186,7 +186,8 @@ static void log_line(const char *line, void *user) {
 }
 static int32_t hear(const scrl_coco_issue *issue, void *user) {
   (void)user;
-  CHECK(is_one_line(issue->reason) && is_one_line(issue->file));
+  CHECK(is_one_line(issue->reason) && is_one_line(issue->kind));
+  CHECK(issue->file[0] == 0 || is_one_line(issue->file)); // "": a note on the whole file
   lines++;
   return 0;
 }
