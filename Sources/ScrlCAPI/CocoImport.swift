@@ -29,6 +29,12 @@ final class CocoImport {
   }
 
   func run() throws(ScrlError) {
+    guard !gate.hasShares else {
+      throw ScrlError(
+        .data,
+        "add_coco: every bbox lies in 0 … 1: these look like shares of the pictures' sides · "
+          + "expected pixels")
+    }
     for issue in gate.issues { try tell(issue) }
     for category in gate.classes {
       numbers.append(try handle.writer.addClass(category.name, id: category.id))

@@ -47,6 +47,7 @@ package final class DetectorRun: StoppableRun {
     folder = try claimed.map { claimed throws(ScrlError) in
       try RunFolder(claimed, atStep: saved.step)
     }
+    try expectLonger(changes)
   }
 
   package var config: Config { trainer.config }

@@ -42,8 +42,11 @@ package final class RunFolder {
   package func save(
     step: Int, keep: Int, _ write: (String) throws(ScrlError) -> Void
   ) throws(ScrlError) {
-    try write(path + "/" + CheckpointFolder.name(step: step))
+    let numbered = path + "/" + CheckpointFolder.name(step: step)
+    try CheckpointFolder.setAside(numbered)
+    try write(numbered)
     try metrics.synchronize()
+    try CheckpointFolder.setAside(path + "/" + CheckpointFolder.newestName)
     try CheckpointFolder.publish(folder: path, step: step)
     hasCheckpoint = true
     try CheckpointFolder.prune(folder: path, keep: keep)
@@ -53,6 +56,7 @@ package final class RunFolder {
   /// and the clock does not push them out.
   package func saveNewest(_ write: (String) throws(ScrlError) -> Void) throws(ScrlError) {
     try metrics.synchronize()
+    try CheckpointFolder.setAside(path + "/" + CheckpointFolder.newestName)
     try write(path + "/" + CheckpointFolder.newestName)
     hasCheckpoint = true
   }

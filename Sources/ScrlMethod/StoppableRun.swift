@@ -88,3 +88,15 @@ struct CheckpointTimer {
     (isFirst, last, stepEnd) = (false, now, now)
   }
 }
+
+extension StoppableRun {
+  /// - Throws: `.config` where a resumed run's new length is less than what it has done.
+  package func expectLonger(_ changes: ConfigChanges) throws(ScrlError) {
+    guard !changes.isEmpty, totalSteps < stepsDone else { return }
+    let names = changes.map(\.key).joined(separator: ", ")
+    throw ScrlError(
+      .config,
+      "resume: with the new \(names) the run has \(totalSteps) steps, and \(stepsDone) are done · "
+        + "expected at least as many")
+  }
+}

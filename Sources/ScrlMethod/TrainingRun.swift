@@ -39,6 +39,7 @@ package final class TrainingRun: StoppableRun {
     folder = try claimed.map { claimed throws(ScrlError) in
       try RunFolder(claimed, atStep: saved.step)
     }
+    try expectLonger(changes)
   }
 
   package var config: Config { trainer.config }

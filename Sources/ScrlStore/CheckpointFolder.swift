@@ -61,6 +61,12 @@ package enum CheckpointFolder {
     }
     if let best { return (best, skipped) }
     guard let first = skipped.first else {
+      guard access(path + "/metrics.jsonl", F_OK) == 0 else {
+        throw ScrlError(
+          .io,
+          "open \(path): holds neither checkpoints nor metrics.jsonl · expected a run folder or a "
+            + "checkpoint")
+      }
       throw ScrlError(
         .io,
         "open \(path): holds no checkpoint yet · expected a run that has saved; one that ended "
@@ -77,6 +83,21 @@ package enum CheckpointFolder {
     let reader = try CheckpointReader(path: path)
     try reader.verify()
     return reader
+  }
+
+  /// Moves what stands under a checkpoint's name and is none, or a damaged one, out of the way: a run
+  /// folder is never a dead end, and nothing in it is lost.
+  package static func setAside(_ path: String) throws(ScrlError) {
+    do throws(ScrlError) {
+      return try checkReplaceable(path, by: .checkpoint)
+    } catch {
+      guard error.code == .state else { throw error }
+    }
+    var number = 1
+    while access("\(path).other-\(number)", F_OK) == 0 { number += 1 }
+    let other = "\(path).other-\(number)"
+    guard rename(path, other) == 0 else { throw ioError("rename to \(other)") }
+    Log.shared.note("save: \(path) was no whole checkpoint: moved to \(other)")
   }
 
   /// Makes checkpoint.h5 the numbered checkpoint of this step, in one rename.

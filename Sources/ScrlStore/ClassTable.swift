@@ -13,7 +13,12 @@ package struct ClassTable: Equatable, Sendable {
     (self.source, self.names, self.ids, self.used) = (source, names, ids, used)
   }
 
-  package var hasNames: Bool { names.contains { !$0.isEmpty } }
+  /// Names that an import made of the ids, where the file had none ("class 3"), are none.
+  package var hasNames: Bool {
+    names.indices.contains { number in
+      !names[number].isEmpty && names[number] != id(of: number).map { "class \($0)" }
+    }
+  }
   package var hasIDs: Bool { ids.contains { $0 >= 0 } }
 
   package func name(of number: Int) -> String? {

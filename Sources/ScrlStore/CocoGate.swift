@@ -51,6 +51,16 @@ package struct CocoGate: Sendable {
 
   package func annotationCount(of image: Int) -> Int { ofImage[image].count }
 
+  /// Whether all boxes lie in 0 … 1, as shares of the picture do and pixels do not.
+  package var hasShares: Bool {
+    let boxes = annotations.compactMap(\.box).filter { $0.width > 0 && $0.height > 0 }
+    return !boxes.isEmpty
+      && boxes.allSatisfy { box in
+        box.x >= 0 && box.y >= 0 && box.x + box.width <= 1 && box.y + box.height <= 1
+          && min(box.width, box.height) < 1
+      }
+  }
+
   /// The size that the file tells of an image, by itself or by a mask's run lengths.
   package func toldSize(of image: Int) -> Size? {
     if let size = images[image].size { return size }

@@ -584,6 +584,80 @@ def test_yolo_lines(tmp_path, line, used, changed, words):
             assert ds.mask(0, 0)
 
 
+@pytest.mark.parametrize("points", [
+    "0.45 0.45 1 0.55 0.55 1", "0 0 0 0.55 0.55 1", "0.45 0.45 2 0.55 0.55 2", "0.45 0.45 2",
+    "0.1 0.1 2 0.2 0.2 1 0.3 0.3 0 0.4 0.4 2"])
+def test_yolo_key_points_are_no_polygon(tmp_path, points):
+    """Also where no data.yaml tells of them: every third number behind the box is 0, 1 or 2."""
+    picture(tmp_path / "1.jpg")
+    (tmp_path / "1.txt").write_text(f"0 0.5 0.5 0.25 0.5 {points}\n")
+    (tmp_path / "classes.txt").write_text("bolt\n")
+    report = scrl.pack(tmp_path, tmp_path / "d.h5", annotations=annotations.from_yolo(tmp_path),
+                       progress=False)
+    assert report.objects == 1 and "numbers after" in told_of(report)
+    with scrl.Dataset(tmp_path / "d.h5") as ds:
+        np.testing.assert_allclose(ds.boxes(0), [[24, 12, 40, 36]], rtol=0, atol=1e-5)
+        assert ds.mask(0, 0) is None
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_coco_boxes_in_shares_are_refused_by_name(folder, tmp_path, door):
+    coco_tree = tree()
+    for each in coco_tree["annotations"]:
+        each["bbox"] = [0.1, 0.1, 0.2, 0.25]
+        each.pop("segmentation", None)
+    path = tmp_path / "shares.json"
+    path.write_text(json.dumps(coco_tree))
+    if door == "shell":
+        done = run_shell(folder, tmp_path / "d.h5", "--annotations", str(path))
+        assert done.returncode == 1 and "look like shares" in done.stderr
+        return
+    with pytest.raises(scrl.DataError, match="look like shares"):
+        scrl.pack(folder, tmp_path / "d.h5", annotations=coco_tree if door == "dict" else path,
+                  progress=False)
+    assert not (tmp_path / "d.h5").exists()
+
+
+VOC_WRAPS = [("<annotations>", "</annotations>", 1), ("<a><b>", "</b></a>", 1),
+             ("<html>", "</html>", None)]
+
+
+@pytest.mark.parametrize("before, after, objects", VOC_WRAPS)
+def test_what_is_around_a_voc_annotation_loses_no_object(tmp_path, before, after, objects):
+    picture(tmp_path / "1.jpg")
+    inner = ("<annotation xmlns='http://x.y'><filename>1.jpg</filename><objects><object><name>bolt</name>"
+             "<bndbox><xmin>5</xmin><ymin>5</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object></objects>"
+             "</annotation>")
+    (tmp_path / "1.xml").write_text(before + (inner if objects else "<body/>") + after)
+    if objects is None:
+        with pytest.raises(scrl.FormatError, match="0 elements <annotation> below <html>"):
+            annotations.from_voc(tmp_path)
+        done = run_shell(tmp_path, tmp_path / "d.h5", "--voc")
+        assert done.returncode == 1 and "none of 1 annotation files can be read" in done.stderr
+        assert "below <html>" in done.stderr
+        return
+    report = scrl.pack(tmp_path, tmp_path / "d.h5", annotations=annotations.from_voc(tmp_path), progress=False)
+    assert report.objects == objects
+    with scrl.Dataset(tmp_path / "d.h5") as ds:
+        assert ds.boxes(0).tolist() == [[4, 4, 20, 20]] and ds.classes == ["bolt"]
+
+
+def test_cityscapes_objects_that_nobody_sees_are_counted(tmp_path):
+    car = [[2, 2], [30, 2], [30, 20], [2, 20]]
+    objects = [{"label": "car", "polygon": each} for each in (
+        [], [[5, 5]], [[500, 5], [520, 5], [520, 20]], [[4, 4], [8, 4], [8, 8]], car)]
+    (tmp_path / "gtFine/train/x").mkdir(parents=True)
+    (tmp_path / "leftImg8bit/train/x").mkdir(parents=True)
+    (tmp_path / "gtFine/train/x/x_000000_000000_gtFine_polygons.json").write_text(
+        json.dumps({"imgHeight": HEIGHT, "imgWidth": WIDTH, "objects": objects}))
+    picture(tmp_path / "leftImg8bit/train/x/x_000000_000000_leftImg8bit.png")
+    notes = annotations.from_cityscapes(tmp_path, "train")
+    with pytest.warns(scrl.LossWarning, match="1 of 4 objects used"):
+        report = scrl.pack(tmp_path, tmp_path / "d.h5", annotations=notes, progress=False)
+    assert dict(report.dropped) == {"object without a pixel": 3}
+    assert [issue.kind for issue in report.issues if issue.action == "noted"] == ["object covered by others"]
+
+
 def test_yolo_in_pixels_is_refused_by_name(tmp_path):
     picture(tmp_path / "1.jpg")
     (tmp_path / "1.txt").write_text("0 32 24 10 10\n")

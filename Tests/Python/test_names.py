@@ -605,3 +605,17 @@ def test_a_run_on_labels_goes_on_with_the_same_names_and_labels_alone(keys, plac
         scrl.Trainer.resume(tmp_path / "run", tmp_path / "swapped.h5")
     with scrl.Trainer.resume(tmp_path / "run", place / "things-train.h5") as trainer:
         trainer.fit(progress=False)
+
+
+@pytest.mark.parametrize("names", ["made", "none"])
+def test_names_that_an_import_made_are_no_names(place, names):
+    """Categories without names are called "class 1": against a file with names they go by their ids."""
+    truth = json.loads((place / "train.json").read_text())
+    if names == "none":
+        del truth["categories"]
+    else:
+        truth["categories"] = [{"id": each["id"]} for each in truth["categories"]]
+    found = found_on("train")
+    named = {each["id"]: each["name"] for each in json.loads((place / "train.json").read_text())["categories"]}
+    result = coco.evaluate(truth, found, categories=named)
+    assert result.matched_by == "ids" and result.AP50 > 0.99

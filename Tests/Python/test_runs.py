@@ -11,7 +11,7 @@ import time
 import pytest
 
 import scrl
-from conftest import PACKAGE_PARENT, SMALL, needs_library, small
+from conftest import PACKAGE_PARENT, SMALL, needs_library, python, small
 
 pytestmark = needs_library
 
@@ -559,3 +559,35 @@ def test_a_dataset_that_has_moved_is_asked_for(data, tmp_path):
     process = scrl_shell("resume", run, "--data", data, "--steps", "1")
     _, told = process.communicate(timeout=60)
     assert process.returncode == 0, told
+
+
+@pytest.mark.parametrize("name", ["checkpoint-00000004.h5", "checkpoint.h5"])
+@pytest.mark.parametrize("content", ["foreign", "damaged"])
+def test_what_stands_under_a_checkpoints_name_is_set_aside(data, tmp_path, name, content):
+    """No step is lost for it, and neither is the file."""
+    with scrl.Trainer(small(**{"train.steps": 2}), data, tmp_path / "run") as trainer:
+        trainer.fit(progress=False)
+    whole = (tmp_path / "run" / "checkpoint-00000002.h5").read_bytes()
+    strange = b"precious" if content == "foreign" else whole[:len(whole) // 2]
+    target = tmp_path / "run" / name
+    target.unlink(missing_ok=True)
+    target.write_bytes(strange)
+    with scrl.Trainer.resume(tmp_path / "run", **{"train.steps": 4}) as trainer:
+        trainer.fit(progress=False)
+    assert (tmp_path / "run" / f"{name}.other-1").read_bytes() == strange
+    with scrl.Trainer.resume(tmp_path / "run") as trainer:
+        assert trainer.progress() == (4, 4)
+
+
+def test_a_length_below_what_is_done_is_refused(data, tmp_path):
+    with scrl.Trainer(small(**{"train.steps": 3}), data, tmp_path / "run") as trainer:
+        trainer.fit(progress=False)
+    with pytest.raises(scrl.ConfigError, match="train.steps the run has 2 steps, and 3 are done"):
+        scrl.Trainer.resume(tmp_path / "run", **{"train.steps": 2})
+    done = python("-m", "scrl", "resume", str(tmp_path / "run"), "--set", "train.steps=2")
+    assert done.returncode == 1 and "3 are done" in done.stderr
+
+
+def test_a_folder_without_a_run_is_called_that(scenes):
+    with pytest.raises(scrl.StorageError, match="neither checkpoints nor metrics.jsonl"):
+        scrl.Trainer.resume(scenes)

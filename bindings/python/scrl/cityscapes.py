@@ -118,6 +118,13 @@ def _painted(path: str, picture: Optional[str] = None, file: str = "",
     canvas = Image.new("I", (width, height), 0)
     pen = ImageDraw.Draw(canvas)
     counts: Dict[int, int] = {}
+    # Place and polygon of each object that is judged one by one, by its value.
+    painted: Dict[int, Tuple[int, List[Tuple[float, float]]]] = {}
+
+    def leave_out(place: int, kind: str, reason: str, action: str = "skipped") -> None:
+        if issues is not None:
+            issues.append(issue_of(action, None, file, kind, f"object {place}: {reason}"))
+
     for place, each in enumerate(objects):
         if isinstance(each, dict) and each.get("deleted"):
             continue
@@ -128,13 +135,24 @@ def _painted(path: str, picture: Optional[str] = None, file: str = "",
                 kind = "label that is none of Cityscapes"
                 raise FormatError(f"label {label[:40]!r} is none of Cityscapes")
         except FormatError as error:
-            if issues is not None:
-                issues.append(issue_of("skipped", None, file, kind, f"object {place}: {error}"))
+            leave_out(place, kind, str(error))
             continue
         value = _value(label, counts, path)
         if value is not None and len(corners) > 1:
             pen.polygon(corners, fill=value)
-    return np.asarray(canvas)
+        if value:
+            painted.setdefault(value, (place, corners))
+    values = np.asarray(canvas)
+    for value in sorted(set(painted) - set(np.unique(values).tolist())):
+        place, corners = painted[value]
+        alone = Image.new("1", (width, height))
+        if len(corners) > 1:
+            ImageDraw.Draw(alone).polygon(corners, fill=1)
+        if alone.getbbox():
+            leave_out(place, "object covered by others", "others cover it wholly: it is no annotation", "noted")
+        else:
+            leave_out(place, "object without a pixel", "its polygon has no pixel inside the picture")
+    return values
 
 
 def _instances(path: str) -> np.ndarray:

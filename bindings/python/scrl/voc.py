@@ -38,9 +38,9 @@ def _element(path: str) -> ElementTree.Element:
         with open(path, "rb") as file:
             data = file.read(LONGEST)
         try:
-            return _parsed(data, path)
+            return _unwrapped(_parsed(data, path), path)
         except (expat.ExpatError, ElementTree.ParseError, ValueError):
-            return _parsed(_as_utf8(data), path)
+            return _unwrapped(_parsed(_as_utf8(data), path), path)
     except (expat.ExpatError, ElementTree.ParseError, ValueError, LookupError) as error:
         if isinstance(error, FormatError):
             raise
@@ -55,6 +55,17 @@ def _parsed(data: bytes, path: str) -> ElementTree.Element:
     reader.StartDoctypeDeclHandler = refuse_dtd
     reader.Parse(data, True)
     return ElementTree.fromstring(data)
+
+
+def _unwrapped(root: ElementTree.Element, path: str) -> ElementTree.Element:
+    """The one <annotation> of a file, whatever is around it; without namespaces."""
+    for each in root.iter():
+        if isinstance(each.tag, str):
+            each.tag = each.tag.rpartition("}")[2]
+    found = list(root.iter("annotation"))
+    if len(found) != 1:
+        raise FormatError(f"{path}: has {len(found)} elements <annotation> below <{root.tag}>, expected one")
+    return found[0]
 
 
 def _as_utf8(data: bytes) -> bytes:
@@ -112,7 +123,7 @@ class _Reading:
     def add(self, root: ElementTree.Element, file: str, masks: Dict[int, Dict[str, Any]]) -> None:
         number = len(self.images) + 1
         self.images.append({"id": number, "file_name": file, **_size(root)})
-        for place, each in enumerate(root.findall("object"), 1):
+        for place, each in enumerate(root.iter("object"), 1):
             note = {"id": len(self.annotations) + 1, "image_id": number,
                     "name": (each.findtext("name") or "").strip(), "iscrowd": 0}
             self._box(each, note, file)
@@ -301,7 +312,7 @@ def _all_names(folder: _Folder, known: Dict[str, ElementTree.Element]) -> List[s
             element = known[stem] if stem in known else _element(folder.path(stem))
         except (FormatError, OSError):
             continue
-        names.update((each.findtext("name") or "").strip() for each in element.findall("object"))
+        names.update((each.findtext("name") or "").strip() for each in element.iter("object"))
     names.discard("")
     return list(CLASSES) if names <= set(CLASSES) else sorted(names)
 

@@ -34,6 +34,13 @@ class _Line(NamedTuple):
     has_more: bool             # a number that is passed over
 
 
+def _ends_in_points(numbers: Sequence[float]) -> bool:
+    """Whether a box and key points (x, y, visibility) stand there: every third number of the rest is 0, 1
+    or 2, as in no polygon that has an area inside the picture but by rare chance."""
+    marks = numbers[6::3]
+    return len(numbers) > 6 and (len(numbers) - 4) % 3 == 0 and all(mark in (0, 1, 2) for mark in marks)
+
+
 def _line(text: str, has_points: bool) -> _Line:
     """One line; FormatError says in few words why it is none, `kind: text`."""
     fields = [field for field in re.split(r"[\s,;]+", text) if field]
@@ -46,7 +53,7 @@ def _line(text: str, has_points: bool) -> _Line:
     count = len(numbers)
     if count < 4:
         raise FormatError(f"a line of too few numbers|{text[:60]!r}, expected class cx cy w h")
-    is_box = count < 6 or has_points
+    is_box = count < 6 or has_points or _ends_in_points(numbers)
     kept = numbers[:4] if is_box else numbers[:count - count % 2]
     if max(map(abs, kept)) > FARTHEST:
         raise FormatError(

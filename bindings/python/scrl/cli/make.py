@@ -149,6 +149,9 @@ def pack(
     start = time.perf_counter()
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     notes, unusable = _annotations(folder, annotations, form, split, names, on_bad)
+    if unusable and isinstance(notes, dict) and not notes["images"]:
+        raise Failure(f"pack: no image to pack: none of {len(unusable)} annotation files can be read; "
+                      f"first: {unusable[0][0]}: {unusable[0][1]}")
     report = pack_files(folder, out, labels, progress=not json_lines, annotations=notes,
                         on_bad=on_bad, allow_loss=True, **rules._asdict()).with_skipped(unusable)
     _tell(report, out, time.perf_counter() - start, json_lines)
