@@ -221,3 +221,14 @@ def test_descriptions_of_files(place, tmp_path):
     assert _ffi.described(raw, "dataset").startswith("is a PNG picture · expected a dataset")
     with pytest.raises(scrl.ArgumentError, match="expected one of dataset"):
         _ffi.described(raw, "nonsense")
+
+
+@needs_library
+def test_metrics_name_the_file_that_is_none(place):
+    truth = {"images": [], "categories": [], "annotations": []}
+    with pytest.raises(scrl.FormatError) as told:
+        scrl.coco.evaluate(place / "zip", [])
+    assert f"read ground truth {place / 'zip'}: is a ZIP" in str(told.value)
+    with pytest.raises(scrl.FormatError) as told:
+        scrl.coco.evaluate(truth, place / "zip")
+    assert f"read detections {place / 'zip'}: is a ZIP" in str(told.value)

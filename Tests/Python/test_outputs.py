@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -267,3 +268,15 @@ def test_exported_annotations_are_known_again_but_not_those_of_others(data, tmp_
         (tmp_path / "theirs.json").write_text(json.dumps({**tree, "info": {"description": "mine"}}))
         with pytest.raises(scrl.StateError, match="JSON text, and would be lost"):
             dataset.write_coco(tmp_path / "theirs.json")
+
+
+def test_two_images_of_one_name_are_not_exported_over_each_other(tmp_path):
+    class Twins:
+        """A dataset whose annotations call two images alike."""
+
+        def write_coco(self, path):
+            Path(path).write_text('{"images": [{"file_name": "a.jpg"}, {"file_name": "a.jpg"}]}')
+
+    with pytest.raises(scrl.DataError, match="two images would be written to .*a.jpg"):
+        scrl.annotations.to_coco(Twins(), tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []

@@ -9,10 +9,12 @@ rules leave out or change is in the dict's "issues", which pack() counts with th
 """
 
 import os
+from collections import Counter
 
 from ._ffi import PathLike
 from .cityscapes import from_cityscapes, to_cityscapes
 from .dataset import Dataset
+from .errors import DataError
 from .label_maps import Exported, refuse_existing, safe_path
 from .voc import from_voc, to_voc
 from .yolo import from_yolo
@@ -27,7 +29,7 @@ def to_coco(dataset: Dataset, folder: PathLike) -> Exported:
 
     JPEG streams are written as they are; an image whose name has the ending of another form that Pillow
     writes (PNG, …) is decoded and saved in that form. Raises DataError when the folder has an
-    annotations.json, or a file of the name of an image.
+    annotations.json, or a file of the name of an image, and where two images have one name.
     """
     import json
     import tempfile
@@ -46,6 +48,9 @@ def to_coco(dataset: Dataset, folder: PathLike) -> Exported:
         with open(draft, encoding="utf-8") as file:
             names = [image["file_name"] for image in json.load(file)["images"]]
     targets = [safe_path(base, name) for name in names]
+    twice = next((each for each, count in Counter(map(os.path.normpath, targets)).items() if count > 1), None)
+    if twice is not None:
+        raise DataError(f"to_coco: two images would be written to {twice} · expected a name for each")
     refuse_existing(targets)
     dataset.write_coco(path)
     for index, (name, target) in enumerate(zip(names, targets)):

@@ -129,9 +129,22 @@ def evaluate(ground_truth: Any, detections: Any, kind: str = "bbox", *, curves: 
         max_detections=evaluating.limits(max_detections, "coco"),
         categories=meant, category_bytes=0 if meant is None else len(meant),
         details=_ffi.scrl_text_fn(lambda text, _count, _user: told.append(text)))
-    _ffi.check(lib.scrl_coco_evaluate(
-        truth, len(truth), found, len(found), KINDS[kind], options, None))
+    code = lib.scrl_coco_evaluate(truth, len(truth), found, len(found), KINDS[kind], options, None)
+    try:
+        _ffi.check(code)
+    except FormatError as error:
+        raise _of_files(error, {"ground truth": ground_truth, "detections": detections,
+                                "categories": categories}) from None
     return _metrics(json.loads(told[0]), curves)
+
+
+def _of_files(error: FormatError, sources: Dict[str, Any]) -> FormatError:
+    """The error with the path of the file that it is about, where it was one."""
+    for what, source in sources.items():
+        text = str(error)
+        if isinstance(source, (str, bytes, os.PathLike)) and text.startswith(f"read {what}:"):
+            return FormatError(f"read {what} {os.fsdecode(source)}{text[len(f'read {what}'):]}")
+    return error
 
 
 def _metrics(tree: Dict[str, Any], curves: bool) -> CocoMetrics:
