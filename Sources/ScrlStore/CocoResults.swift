@@ -57,6 +57,11 @@ package struct CocoResults: Sendable {
   private mutating func readObject(_ reader: inout JSONReader) throws(ScrlError) {
     var seen: Set<String> = []
     try reader.object { (reader, name) throws(ScrlError) in
+      if name == "images" {
+        notes.append(
+          "the detections' own list \"images\" is passed over: their image ids are taken for the "
+            + "ground truth's")
+      }
       guard ["annotations", "categories"].contains(name) else { return }
       guard seen.insert(name).inserted else {
         throw reader.failure("a second list \"\(name)\"")
