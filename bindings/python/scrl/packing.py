@@ -10,7 +10,7 @@ import os
 import stat
 import warnings
 from collections import Counter
-from ctypes import byref, c_int32
+from ctypes import byref
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 from . import _ffi, progress as bars

@@ -11,7 +11,7 @@ import typer
 
 from .coco import MAX_DETECTIONS, class_lines, figure_rows, limits_of
 from .fitting import fit
-from .make import picture_rules
+from .make import BITS, ON_TRUNCATED, picture_rules
 from .output import Failure, collect_notes, emit, say, table
 from .train import place, settings
 
@@ -187,10 +187,7 @@ def predict(
         0.5, "--threshold", help="Lowest score that is drawn and counted.", min=0, max=1),
     orientation: str = typer.Option(
         "apply", "--orientation", help="Files with an EXIF orientation: apply, ignore or refuse."),
-    on_truncated: str = typer.Option(
-        "skip", "--on-truncated", help="Files that end early: skip, or keep what is there."),
-    bits: Optional[int] = typer.Option(
-        None, "--bits", help="Bits that 16-bit files really hold, 8 to 16; without it by each file."),
+    on_truncated: str = ON_TRUNCATED, bits: Optional[int] = BITS,
     json_lines: bool = typer.Option(
         False, "--json", help="One JSON object a picture; event left_out: it could not be read; "
         "event picture_note: it is not as it seems."),

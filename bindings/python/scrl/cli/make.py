@@ -8,6 +8,12 @@ import typer
 
 from .output import Failure, collect_notes, emit, say
 
+# Of every command that reads picture files.
+ON_TRUNCATED = typer.Option(
+    "skip", "--on-truncated", help="Files that end early: skip, or keep what is there.")
+BITS = typer.Option(
+    None, "--bits", help="Bits that 16-bit files really hold, 8 to 16; without it by each file.")
+
 
 def synth(
     out: str = typer.Option(..., "--out", help="Folder to write into."),
@@ -112,10 +118,7 @@ def pack(
     orientation: str = typer.Option(
         "apply", "--orientation", help="Pictures with an EXIF orientation: apply it (turn them as they "
         "are shown), ignore it, or refuse (skip) them."),
-    on_truncated: str = typer.Option(
-        "skip", "--on-truncated", help="Files that end early: skip, or keep what is there."),
-    bits: Optional[int] = typer.Option(
-        None, "--bits", help="Bits that 16-bit files really hold, 8 to 16; without it by each file."),
+    on_truncated: str = ON_TRUNCATED, bits: Optional[int] = BITS,
     allow_loss: bool = typer.Option(
         False, "--allow-loss", help="Exit with 0 also where more than a tenth of the images or objects "
         "is lost. Without it the exit code is then 1; the file is written either way."),
