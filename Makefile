@@ -17,7 +17,8 @@ export MARCH  # scripts/test compiles the tests alike
 
 # These flags belong to the shipped library alone: in Package.swift they would reach the tests.
 # lld keeps local symbols out of the dynamic table; nodelete because Swift code cannot be unloaded.
-RELEASE := -c release --scratch-path .build-lib --disable-local-rpath \
+CHECKS := --explicit-target-dependency-import-check error
+RELEASE := $(CHECKS) -c release --scratch-path .build-lib --disable-local-rpath \
   $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -static-stdlib -Xswiftc -use-ld=lld
 SHIP := --product scrl $(RELEASE) \
   -Xlinker --version-script=$(CURDIR)/packaging/scrl.map -Xlinker --gc-sections \

@@ -1,112 +1,116 @@
 // swift-tools-version: 6.0
-// The floors of libscrl, lowest first. Imports go down only; SwiftPM enforces it.
+// The rooms of libscrl, the lowest floor first. Folders of Sources are floors, targets are rooms;
+// a room imports what it lists and nothing else: the build checks it (`make` passes
+// --explicit-target-dependency-import-check error), and Tests/house checks that lists go down only.
 // Only ScrlCAPI has `public` declarations (the C border); everything else is `package`.
 import PackageDescription
+
+/// A target of `Sources/floor`.
+func room(_ floor: String, _ name: String, uses dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Sources/\(floor)/\(name)")
+}
+
+/// The tests of one room.
+func tests(_ room: String, uses dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: "\(room)Tests", dependencies: dependencies + [.target(name: room)])
+}
+
+let ground: [Target] = [
+  // C doors, each imported by one target; CHost's two parts by one each.
+  .systemLibrary(name: "CScrl", path: "include"),
+  .systemLibrary(
+    name: "CHDF5", path: "Sources/Ground/CHDF5", pkgConfig: "hdf5",
+    providers: [.apt(["libhdf5-dev"])]),
+  .systemLibrary(
+    name: "CTurboJPEG", path: "Sources/Ground/CTurboJPEG", pkgConfig: "libturbojpeg",
+    providers: [.apt(["libturbojpeg0-dev"])]),
+  room("Ground", "COpenBLAS"),
+  room("Ground", "CParallel"),
+  room("Ground", "CDNN"),
+  room("Ground", "CHost"),
+  room("Ground", "ScrlBase", uses: ["CParallel"]),
+]
+
+let compute: [Target] = [
+  room("Compute", "ScrlTensor", uses: ["ScrlBase"]),
+  // The compute seam with the OpenBLAS reference.
+  room("Compute", "ScrlKernels", uses: ["ScrlBase", "ScrlTensor", "COpenBLAS"]),
+  // The fast engine, with the reference's file names.
+  room("Compute", "ScrlOneDNN", uses: ["ScrlBase", "ScrlTensor", "ScrlKernels", "CDNN"]),
+]
+
+let data: [Target] = [
+  room("Data", "ScrlImage", uses: ["ScrlBase", "CTurboJPEG"]),
+  // Beside ScrlImage, whose run lengths it checks and makes of polygons.
+  room("Data", "ScrlStore", uses: ["ScrlBase", "CHDF5", "CHost", "ScrlImage"]),
+]
+
+let learning: [Target] = [
+  room("Learning", "ScrlAutograd", uses: ["ScrlBase", "ScrlTensor", "ScrlKernels"]),
+  room("Learning", "ScrlNN", uses: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd"]),
+]
+
+/// What training and everything above it needs.
+let foundations: [Target.Dependency] = [
+  "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlImage", "ScrlStore", "ScrlAutograd", "ScrlNN",
+]
+
+let training: [Target] = [
+  room("Training", "ScrlPretraining", uses: foundations),
+  // Evaluates what ScrlPretraining trains.
+  room("Training", "ScrlEvaluation", uses: foundations + ["ScrlPretraining"]),
+  // Detectors on the encoder.
+  room("Training", "ScrlDetection", uses: foundations + ["ScrlPretraining", "ScrlEvaluation"]),
+  // Times the kernels of a Config's step.
+  room(
+    "Training", "ScrlBench",
+    uses: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlNN", "ScrlPretraining"]),
+]
+
+let border: [Target] = [
+  room(
+    "Border", "ScrlCAPI",
+    uses: foundations + [
+      "CScrl", "CHost", "ScrlOneDNN", "ScrlPretraining", "ScrlEvaluation", "ScrlDetection",
+      "ScrlBench",
+    ])
+]
+
+// One test target per room, and what they share.
+let testing: [Target] = [
+  .target(
+    name: "TestReference", dependencies: ["ScrlBase", "ScrlTensor", "ScrlAutograd", "ScrlNN"],
+    path: "Tests/Reference"),
+  .target(
+    name: "TestSupport",
+    dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "TestReference"],
+    path: "Tests/Support"),
+  tests("ScrlBase", uses: ["ScrlTensor"]),
+  tests("ScrlKernels", uses: ["ScrlBase", "ScrlTensor", "TestSupport"]),
+  tests("ScrlOneDNN", uses: ["ScrlBase", "ScrlTensor", "ScrlKernels", "CDNN", "TestSupport"]),
+  tests("ScrlAutograd", uses: ["ScrlBase", "ScrlTensor", "ScrlKernels", "TestSupport"]),
+  tests(
+    "ScrlNN", uses: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "TestSupport"]),
+  tests("ScrlImage", uses: ["ScrlBase", "TestSupport"]),
+  tests("ScrlStore", uses: ["ScrlBase", "ScrlImage", "CHDF5"]),
+  tests("ScrlPretraining", uses: foundations + ["ScrlOneDNN", "TestSupport"]),
+  tests("ScrlEvaluation", uses: foundations + ["ScrlPretraining", "TestSupport"]),
+  tests("ScrlDetection", uses: foundations + ["ScrlPretraining", "TestSupport"]),
+  tests(
+    "ScrlBench", uses: ["ScrlBase", "ScrlKernels", "ScrlNN", "ScrlPretraining", "TestSupport"]),
+  // Every quantity of the method against an independent reference, as one table.
+  .executableTarget(
+    name: "conformance",
+    dependencies: [
+      "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlAutograd", "ScrlNN",
+      "ScrlImage", "ScrlPretraining", "TestReference",
+    ],
+    path: "Tests/Conformance", exclude: ["fixtures", "reference", "make_fixtures.py"]),
+]
 
 let package = Package(
   name: "libscrl",
   products: [
     .library(name: "scrl", type: .dynamic, targets: ["ScrlCAPI"])
   ],
-  targets: [
-    // Floor 0: C doors, each imported by one target; CHost's two parts by one each.
-    .systemLibrary(name: "CScrl", path: "include"),
-    .systemLibrary(
-      name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
-    .systemLibrary(
-      name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
-    .target(name: "COpenBLAS"),
-    .target(name: "CParallel"),
-    .target(name: "CDNN"),
-    .target(name: "CHost"),
-
-    // Floors 1 and 2.
-    .target(name: "ScrlBase", dependencies: ["CParallel"]),
-    .target(name: "ScrlTensor", dependencies: ["ScrlBase"]),
-
-    // Floor 3: the compute seam with the OpenBLAS reference.
-    .target(
-      name: "ScrlKernels", dependencies: ["ScrlBase", "ScrlTensor", "COpenBLAS"]),
-
-    // Floor 4: the tape · the fast engine, with the reference's file names.
-    .target(name: "ScrlAutograd", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels"]),
-    .target(name: "ScrlOneDNN", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "CDNN"]),
-
-    // Floor 5.
-    .target(
-      name: "ScrlNN", dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd"]),
-    .target(name: "ScrlImage", dependencies: ["ScrlBase", "CTurboJPEG"]),
-    // Beside ScrlImage, whose run lengths it checks and makes of polygons.
-    .target(name: "ScrlStore", dependencies: ["ScrlBase", "CHDF5", "CHost", "ScrlImage"]),
-
-    // Floor 6.
-    .target(
-      name: "ScrlMethod",
-      dependencies: [
-        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
-        "ScrlStore",
-      ]),
-    // Judges what ScrlMethod trains: beside it, but it looks at its Backbone and Config.
-    .target(
-      name: "ScrlEval",
-      dependencies: [
-        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
-        "ScrlStore", "ScrlMethod",
-      ]),
-    // Detectors on the encoder.
-    .target(
-      name: "ScrlDetect",
-      dependencies: [
-        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "ScrlNN", "ScrlImage",
-        "ScrlStore", "ScrlMethod", "ScrlEval",
-      ]),
-    // Times the kernels of a Config's step.
-    .target(
-      name: "ScrlBench",
-      dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlNN", "ScrlMethod"]),
-
-    // Floor 7: the border.
-    .target(
-      name: "ScrlCAPI",
-      dependencies: [
-        "CScrl", "CHost", "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlNN",
-        "ScrlImage", "ScrlStore", "ScrlMethod", "ScrlEval", "ScrlDetect", "ScrlBench",
-      ]),
-
-    // Tests: one target per floor, and what they share.
-    .target(
-      name: "TestReference", dependencies: ["ScrlBase", "ScrlTensor", "ScrlAutograd", "ScrlNN"],
-      path: "Tests/Reference"),
-    .target(
-      name: "TestSupport",
-      dependencies: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "TestReference"],
-      path: "Tests/Support"),
-    .testTarget(name: "ScrlBaseTests", dependencies: ["ScrlBase", "ScrlTensor", "TestSupport"]),
-    .testTarget(name: "ScrlKernelsTests", dependencies: ["ScrlKernels", "TestSupport"]),
-    .testTarget(
-      name: "ScrlOneDNNTests",
-      dependencies: ["ScrlOneDNN", "ScrlKernels", "CDNN", "TestSupport"]),
-    .testTarget(name: "ScrlAutogradTests", dependencies: ["ScrlAutograd", "TestSupport"]),
-    .testTarget(name: "ScrlNNTests", dependencies: ["ScrlNN", "TestSupport"]),
-    .testTarget(name: "ScrlImageTests", dependencies: ["ScrlImage", "TestSupport"]),
-    .testTarget(
-      name: "ScrlStoreTests", dependencies: ["ScrlStore", "ScrlImage", "CHDF5", "TestSupport"]),
-    .testTarget(
-      name: "ScrlMethodTests",
-      dependencies: ["ScrlMethod", "ScrlOneDNN", "ScrlStore", "TestSupport"]),
-    .testTarget(name: "ScrlEvalTests", dependencies: ["ScrlEval", "TestSupport"]),
-    .testTarget(
-      name: "ScrlDetectTests",
-      dependencies: ["ScrlDetect", "ScrlOneDNN", "ScrlStore", "TestSupport"]),
-    .testTarget(name: "ScrlBenchTests", dependencies: ["ScrlBench", "ScrlNN", "TestSupport"]),
-
-    // Every quantity of the method against an independent reference, as one table.
-    .executableTarget(
-      name: "conformance",
-      dependencies: [
-        "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlAutograd", "ScrlNN",
-        "ScrlImage", "ScrlMethod", "TestReference",
-      ],
-      path: "Tests/Conformance", exclude: ["fixtures", "reference", "make_fixtures.py"]),
-  ]
-)
+  targets: ground + compute + data + learning + training + border + testing)

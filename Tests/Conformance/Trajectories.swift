@@ -3,7 +3,7 @@
 
 import ScrlBase
 import ScrlKernels
-import ScrlMethod
+import ScrlPretraining
 import ScrlNN
 import ScrlTensor
 import TestReference

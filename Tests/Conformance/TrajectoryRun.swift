@@ -4,7 +4,7 @@
 
 import ScrlBase
 import ScrlKernels
-import ScrlMethod
+import ScrlPretraining
 import ScrlNN
 import ScrlTensor
 import TestReference

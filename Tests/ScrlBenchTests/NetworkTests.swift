@@ -1,6 +1,6 @@
 import ScrlBase
 import ScrlKernels
-import ScrlMethod
+import ScrlPretraining
 import ScrlNN
 import TestSupport
 import Testing
