@@ -15,9 +15,11 @@ SONAME := libscrl.so.$(ABI)
 MARCH ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && grep -qw fma /proc/cpuinfo && echo x86-64-v3)
 export MARCH  # scripts/test compiles the tests alike
 
+# A target may import only what Package.swift lists for it.
+CHECKS := --explicit-target-dependency-import-check error
+
 # These flags belong to the shipped library alone: in Package.swift they would reach the tests.
 # lld keeps local symbols out of the dynamic table; nodelete because Swift code cannot be unloaded.
-CHECKS := --explicit-target-dependency-import-check error
 RELEASE := $(CHECKS) -c release --scratch-path .build-lib --disable-local-rpath \
   $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -static-stdlib -Xswiftc -use-ld=lld
 SHIP := --product scrl $(RELEASE) \

@@ -196,16 +196,7 @@ private struct CocoDesk {
     notes += results.notes
     let found = results.entries
     let haveBoxes = found.first?.box != nil
-    let kind = kind
-    let masks = drawn(found.count, workers) { [sizes, rankOfImage] place throws(ScrlError) in
-      let entry = found[place]
-      // A box alone needs no drawing.
-      guard kind == .segm || !haveBoxes, let rank = rankOfImage[entry.imageID] else { return nil }
-      if let mask = try drawing(of: entry.segmentation, size: sizes[rank]) { return mask }
-      guard haveBoxes, let box = entry.box else { return nil }
-      let outline = CocoAnnotations.Segmentation.polygons([CocoBox(box).outline])
-      return try drawing(of: outline, size: sizes[rank])
-    }
+    let masks = masks(of: found, haveBoxes: haveBoxes, workers)
     var detections: [CocoDetection] = []
     var absent = 0
     for (place, entry) in found.enumerated() {
@@ -249,6 +240,21 @@ private struct CocoDesk {
     }
     if let failure { throw failure }
     return (detections, absent)
+  }
+
+  /// Of each detection its mask: its own, or its box's outline.
+  private func masks(
+    of found: [CocoResults.Entry], haveBoxes: Bool, _ workers: Workers
+  ) -> [Result<Drawing?, ScrlError>] {
+    drawn(found.count, workers) { [kind, sizes, rankOfImage] place throws(ScrlError) in
+      let entry = found[place]
+      // A box alone needs no drawing.
+      guard kind == .segm || !haveBoxes, let rank = rankOfImage[entry.imageID] else { return nil }
+      if let mask = try drawing(of: entry.segmentation, size: sizes[rank]) { return mask }
+      guard haveBoxes, let box = entry.box else { return nil }
+      let outline = CocoAnnotations.Segmentation.polygons([CocoBox(box).outline])
+      return try drawing(of: outline, size: sizes[rank])
+    }
   }
 
   /// Where the file tells no size of an image, its first mask does.
