@@ -27,8 +27,9 @@ SHARED_DOORS = {"CHost"}
 
 IMPORT = re.compile(r"^\s*(?:@\w+ )*import (?:(?:struct|class|enum|func|protocol|let|var) )?(\w+)")
 FUNCTION = re.compile(
-    r"^( *)(?:@\w+(?:\([^)]*\))? )*(?:(?:public|package|private|fileprivate|internal|static|final|"
-    r"override|mutating|nonmutating|convenience|required|class) )*(?:func \S|init[?(<]|subscript\()")
+    r"^( *)(?:@\w+(?:\([^)]*\))? )*(?:(?:public|package|private|fileprivate|internal|static|"
+    r"final|override|mutating|nonmutating|convenience|required|class) )*"
+    r"(?:func \S|init[?(<]|subscript\()")
 
 
 def rooms(root):
@@ -88,12 +89,13 @@ def check_foundation(root):
     for path in swift_files(root, "Sources"):
         for number, name in imports(path):
             if name not in ours and name != "Glibc":
-                yield f"{path.relative_to(root)}:{number}: imports {name} · expected Glibc or a room"
+                where = f"{path.relative_to(root)}:{number}"
+                yield f"{where}: imports {name} · expected Glibc or a room"
 
 
 def check_backends(root):
     """One file names the engines."""
-    for floor, room, folder in rooms(root):
+    for _, room, folder in rooms(root):
         if room in BACKENDS:
             continue
         for path in swift_files(folder, "."):
@@ -120,7 +122,7 @@ def check_doors(root):
 
 def check_public(root):
     """Only the border has public declarations."""
-    for floor, room, folder in rooms(root):
+    for floor, _, folder in rooms(root):
         if floor == "Border":
             continue
         for path in swift_files(folder, "."):
