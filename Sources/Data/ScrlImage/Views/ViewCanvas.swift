@@ -2,7 +2,7 @@
 
 import ScrlBase
 
-final class Studio {
+final class ViewCanvas {
   private let size: Int  // S
   private var pixels: [UInt8]  // (S,S,3)
   private let resampler = Resampler()

@@ -9,13 +9,13 @@ package final class ViewMaker {
   package let options: ViewOptions
   package let boxes: BoxOptions
   private let seed: UInt64
-  private let studio: Studio
+  private let canvas: ViewCanvas
 
   package init(options: ViewOptions, boxes: BoxOptions, seed: UInt64) {
     self.options = options
     self.boxes = boxes
     self.seed = seed
-    studio = Studio(size: options.size)
+    canvas = ViewCanvas(size: options.size)
   }
 
   /// True when a new maker of these would make the same views.
@@ -58,24 +58,24 @@ package final class ViewMaker {
   ) throws(ScrlError) {
     try options.check()
     try checkImage(image)
-    studio.takeCenter(of: image)
-    studio.write(layout, into: target)
+    canvas.takeCenter(of: image)
+    canvas.write(layout, into: target)
   }
 
   private func view(
     _ image: RGBImage, _ strength: Strength, _ stream: inout RandomStream, _ layout: PixelLayout,
     into target: UnsafeMutablePointer<Float>
   ) -> ViewGeometry {
-    defer { studio.write(layout, into: target) }
+    defer { canvas.write(layout, into: target) }
     if options.augmentation == .none {
-      return ViewGeometry(crop: studio.takeCenter(of: image), flipped: false)
+      return ViewGeometry(crop: canvas.takeCenter(of: image), flipped: false)
     }
     let crop = randomResizedCrop(
       width: image.width, height: image.height, scale: options.cropScale, &stream)
     let flipped = stream.chance(0.5)
-    studio.take(crop, of: image, flipped: flipped)
+    canvas.take(crop, of: image, flipped: flipped)
     if options.augmentation == .simclr {
-      studio.distort(strength, options.blur, &stream)
+      canvas.distort(strength, options.blur, &stream)
     }
     return ViewGeometry(crop: crop, flipped: flipped)
   }
