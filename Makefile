@@ -15,16 +15,19 @@ SONAME := libscrl.so.$(ABI)
 MARCH ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && grep -qw fma /proc/cpuinfo && echo x86-64-v3)
 export MARCH  # scripts/test compiles the tests alike
 
-# A target may import only what Package.swift lists for it.
-CHECKS := --explicit-target-dependency-import-check error
+# One compilation serves the library, its tests and the conformance table: the same objects, linked
+# three times. That needs -enable-testing, which the version script hides again; a target may import
+# only what Package.swift lists for it.
+SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error \
+  $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -enable-testing -Xswiftc -use-ld=lld
+export SWIFT_FLAGS
+OBJECTS := .build/release/scrl.product/Objects.LinkFileList
 
-# These flags belong to the shipped library alone: in Package.swift they would reach the tests.
-# lld keeps local symbols out of the dynamic table; nodelete because Swift code cannot be unloaded.
-RELEASE := $(CHECKS) -c release --scratch-path .build-lib --disable-local-rpath \
-  $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -static-stdlib -Xswiftc -use-ld=lld
-SHIP := --product scrl $(RELEASE) \
-  -Xlinker --version-script=$(CURDIR)/packaging/scrl.map -Xlinker --gc-sections \
-  -Xlinker --no-undefined -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
+# How the shipped library is linked. lld keeps local symbols out of the dynamic table; nodelete
+# because Swift code cannot be unloaded.
+SHIP := swiftc -emit-library -module-name scrl -static-stdlib -use-ld=lld @$(OBJECTS) \
+  -Xlinker --version-script=packaging/scrl.map -Xlinker --gc-sections -Xlinker --no-undefined \
+  -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build test test-swift test-c test-python conformance demo experiment bench install \
@@ -49,12 +52,14 @@ help:
 deps:
 	@scripts/deps
 
-# `swift build` decides what is out of date; the copy follows only when its result is newer.
+# `swift build` decides what is out of date; the library is linked again only when objects are newer.
 build: deps
-	swift build $(SHIP)
+	swift build --product scrl $(SWIFT_FLAGS)
 	@mkdir -p build/lib
-	@if [ ! -e build/lib/$(SO) ] || [ .build-lib/release/libscrl.so -nt build/lib/$(SO) ]; then \
-	  strip --strip-unneeded -o build/lib/$(SO) .build-lib/release/libscrl.so && \
+	@if [ ! -e build/lib/$(SO) ] || [ .build/release/libscrl.so -nt build/lib/$(SO) ]; then \
+	  $(SHIP) $$(pkg-config --libs hdf5 libturbojpeg) -o build/lib/unstripped.so && \
+	  strip --strip-unneeded -o build/lib/$(SO) build/lib/unstripped.so && \
+	  rm build/lib/unstripped.so && \
 	  ln -sf $(SO) build/lib/$(SONAME) && ln -sf $(SONAME) build/lib/libscrl.so; \
 	fi
 	@echo "build/lib/$(SO): $$(stat -c %s build/lib/$(SO)) bytes"
@@ -62,10 +67,9 @@ build: deps
 test:
 	@scripts/test swift c python conformance
 
-# Shares the library's compiled modules: only the suite itself is compiled.
 conformance: deps
-	swift build --product conformance $(RELEASE)
-	.build-lib/release/conformance $(CONFORMANCE_FLAGS)
+	swift build --product conformance $(SWIFT_FLAGS)
+	.build/release/conformance $(CONFORMANCE_FLAGS)
 
 test-swift test-c test-python: test-%:
 	@scripts/test $*

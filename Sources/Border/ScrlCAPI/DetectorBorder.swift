@@ -8,25 +8,26 @@ import ScrlDetection
 import ScrlEvaluation
 import ScrlPretraining
 import ScrlTensor
+import ScrlTraining
 
 extension scrl_detector_report: SizedStruct {}
 
 final class DetectorHandle: Handle, @unchecked Sendable {
   override class var kind: String { "detector" }
   let detector: Detector
-  let run: DetectorRun?  // nil: loaded, for inference
+  let run: Trainer<DetectorTraining>?  // nil: loaded, for inference
   let parameters: NamedStateTable
   private let flag: CancelFlag
   override var cancel: CancelFlag? { flag }
 
-  init(_ detector: Detector, run: DetectorRun? = nil) throws(ScrlError) {
+  init(_ detector: Detector, run: Trainer<DetectorTraining>? = nil) throws(ScrlError) {
     flag = try CancelFlag(CHOST_DETECTOR)
     self.detector = detector
     self.run = run
     parameters = NamedStateTable(detector.state.state)
   }
 
-  func training(_ name: String) throws(ScrlError) -> DetectorRun {
+  func training(_ name: String) throws(ScrlError) -> Trainer<DetectorTraining> {
     if let run { return run }
     throw ScrlError(
       .state, "\(name): the detector was loaded for inference · expected new or resume")
@@ -79,9 +80,9 @@ public func scrl_detector_new(
     let reader = try ScrlCAPI.dataset(dataset).reader
     let start = weights == nil ? nil : try text(weights, "detector_new: weights")
     let folder = run_folder == nil ? nil : try text(run_folder, "detector_new: run_folder")
-    let run = try DetectorRun(
+    let run = try Trainer<DetectorTraining>(
       chosen, dataset: reader, weights: start, folder: folder, engine: try makeEngine(chosen))
-    out.pointee = Registry.shared.add(try DetectorHandle(run.trainer.detector, run: run))
+    out.pointee = Registry.shared.add(try DetectorHandle(run.task.detector, run: run))
   }
 }
 
@@ -146,7 +147,7 @@ public func scrl_detector_progress(
   border { () throws(ScrlError) in
     try withHandle(detector, DetectorHandle.self) { handle in
       step?.pointee = UInt64(handle.run?.stepsDone ?? 0)
-      total?.pointee = UInt64(handle.run?.totalSteps ?? 0)
+      total?.pointee = UInt64(handle.run?.task.totalSteps ?? 0)
     }
   }
 }
