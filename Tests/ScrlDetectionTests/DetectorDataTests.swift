@@ -4,6 +4,7 @@ import ScrlImage
 import ScrlPretraining
 import ScrlStore
 import ScrlTensor
+import ScrlTraining
 import Testing
 
 @testable import ScrlDetection
