@@ -16,7 +16,6 @@ final class DetectorHandle: Handle, @unchecked Sendable {
   override class var kind: String { "detector" }
   let detector: Detector
   let run: Trainer<DetectorTraining>?  // nil: loaded, for inference
-  let parameters: NamedStateTable
   private let flag: CancelFlag
   override var cancel: CancelFlag? { flag }
 
@@ -24,7 +23,6 @@ final class DetectorHandle: Handle, @unchecked Sendable {
     flag = try CancelFlag(CHOST_DETECTOR)
     self.detector = detector
     self.run = run
-    parameters = NamedStateTable(detector.state.state)
   }
 
   func training(_ name: String) throws(ScrlError) -> Trainer<DetectorTraining> {
@@ -185,50 +183,6 @@ public func scrl_detector_class_at(
     }
     name?.pointee = eternal(classes.name(of: id))
     category_id?.pointee = Int64(classes.categoryID(of: id))
-  }
-}
-
-@c @implementation
-public func scrl_detector_parameter_count(
-  _ detector: OpaquePointer?, _ count: UnsafeMutablePointer<Int>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(count, "detector_parameter_count")
-    out.pointee = try ScrlCAPI.detector(detector).parameters.count
-  }
-}
-
-@c @implementation
-public func scrl_detector_parameter_at(
-  _ detector: OpaquePointer?, _ index: Int, _ info: UnsafeMutablePointer<scrl_parameter_info>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let handle = try ScrlCAPI.detector(detector)
-    try writeStruct(try handle.parameters.describe(index), to: info, "detector_parameter_at")
-  }
-}
-
-@c @implementation
-public func scrl_detector_parameter_read(
-  _ detector: OpaquePointer?, _ name: UnsafePointer<CChar>?,
-  _ values: UnsafeMutablePointer<Float>?, _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(detector, DetectorHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.read(name, values, count)
-    }
-  }
-}
-
-@c @implementation
-public func scrl_detector_parameter_write(
-  _ detector: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ values: UnsafePointer<Float>?,
-  _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(detector, DetectorHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.write(name, values, count)
-    }
   }
 }
 

@@ -11,14 +11,12 @@ import ScrlTraining
 final class TrainerHandle: Handle, @unchecked Sendable {
   override class var kind: String { "trainer" }
   let run: Trainer<Pretraining>
-  let parameters: NamedStateTable
   private let flag: CancelFlag
   override var cancel: CancelFlag? { flag }
 
   init(_ run: Trainer<Pretraining>) throws(ScrlError) {
     self.run = run
     flag = try CancelFlag(CHOST_TRAINER)
-    parameters = NamedStateTable(run.task.state.state)
   }
 }
 
@@ -157,50 +155,6 @@ public func scrl_trainer_config(
     let out = try result(config, "trainer_config")
     let handle = try Registry.shared.find(trainer, TrainerHandle.self)
     out.pointee = Registry.shared.add(ConfigHandle(handle.run.task.config))
-  }
-}
-
-@c @implementation
-public func scrl_trainer_parameter_count(
-  _ trainer: OpaquePointer?, _ count: UnsafeMutablePointer<Int>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(count, "trainer_parameter_count")
-    out.pointee = try Registry.shared.find(trainer, TrainerHandle.self).parameters.count
-  }
-}
-
-@c @implementation
-public func scrl_trainer_parameter_at(
-  _ trainer: OpaquePointer?, _ index: Int, _ info: UnsafeMutablePointer<scrl_parameter_info>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let handle = try Registry.shared.find(trainer, TrainerHandle.self)
-    try writeStruct(try handle.parameters.describe(index), to: info, "trainer_parameter_at")
-  }
-}
-
-@c @implementation
-public func scrl_trainer_parameter_read(
-  _ trainer: OpaquePointer?, _ name: UnsafePointer<CChar>?,
-  _ values: UnsafeMutablePointer<Float>?, _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.read(name, values, count)
-    }
-  }
-}
-
-@c @implementation
-public func scrl_trainer_parameter_write(
-  _ trainer: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ values: UnsafePointer<Float>?,
-  _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.write(name, values, count)
-    }
   }
 }
 
