@@ -1,6 +1,8 @@
 """NULL and nonsense for every C function: an error status, never a crash. In one child process a
 function, so that a crash names its function."""
 
+import ctypes
+
 import pytest
 
 from conftest import needs_library, python
