@@ -137,7 +137,7 @@ def expect_built(loaded, built):
 
 TOLD = """
 import json, scrl
-from scrl._ffi import candidates
+from scrl._abi import candidates
 print(json.dumps([scrl.build_info(), candidates()[0]]))
 """
 

@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 import numpy as np
 
-from . import _ffi
+from . import _abi
 from .errors import ArgumentError, ShapeError
 
 PREFIX = "online.encoder."
@@ -59,8 +59,8 @@ def _few(names: List[str]) -> str:
 def read(handle: Any, noun: str) -> StateDict:
     """Every parameter of a model or trainer, copied out."""
     return StateDict(
-        (name, _ffi.parameter_read(handle, noun, name, shape))
-        for name, shape, _ in _ffi.parameter_table(handle, noun))
+        (name, _abi.parameter_read(handle, noun, name, shape))
+        for name, shape, _ in _abi.parameter_table(handle, noun))
 
 
 def write(handle: Any, noun: str, values: Mapping[str, Any], strict: bool) -> None:
@@ -71,7 +71,7 @@ def write(handle: Any, noun: str, values: Mapping[str, Any], strict: bool) -> No
     """
     if not hasattr(values, "keys"):
         raise ArgumentError(f"load_state_dict: got {type(values).__name__}, expected a mapping")
-    known = {name: shape for name, shape, _ in _ffi.parameter_table(handle, noun)}
+    known = {name: shape for name, shape, _ in _abi.parameter_table(handle, noun)}
     found, unknown = _names([str(name) for name in values.keys()], known, noun == "model")
     missing = [name for name in known if name not in found]
     if strict and (missing or unknown):
@@ -80,7 +80,7 @@ def write(handle: Any, noun: str, values: Mapping[str, Any], strict: bool) -> No
         raise ArgumentError("load_state_dict: " + "; ".join(parts))
     arrays = {}
     for canonical, given in found.items():
-        array = np.ascontiguousarray(_ffi.float_array(values[given], given))
+        array = np.ascontiguousarray(_abi.float_array(values[given], given))
         if array.shape != known[canonical] and array.size == 1 == np.prod(known[canonical]):
             array = array.reshape(known[canonical])
         if array.shape != known[canonical]:
@@ -90,4 +90,4 @@ def write(handle: Any, noun: str, values: Mapping[str, Any], strict: bool) -> No
             raise ArgumentError(f"load_state_dict: {given} holds values that are not finite")
         arrays[canonical] = array
     for canonical, array in arrays.items():
-        _ffi.parameter_write(handle, noun, canonical, array)
+        _abi.parameter_write(handle, noun, canonical, array)
