@@ -1,7 +1,7 @@
 """The C interface by ctypes: header.py is written from scrl.h by scripts/abi, the rest by hand."""
 
 from . import header
-from .handle import Handle, parameter_read, parameter_table, parameter_write
+from .handle import Handle, State
 from .library import candidates, check, lib, set_log
 from .pointers import (
     bytes_, config_p, dataset_p, detections_p, detector_p, ints, model_p, trainer_p, writer_p,
@@ -12,9 +12,9 @@ from .values import (
 )
 
 __all__ = [
-    "Handle", "PathLike", "borrow", "borrow_pictures", "boxes_array", "bytes_", "candidates",
+    "Handle", "PathLike", "State", "borrow", "borrow_pictures", "boxes_array", "bytes_", "candidates",
     "check", "config_p", "count_of", "dataset_p", "described", "detections_p", "detector_p",
     "float_array", "float_pointer", "header", "int32_of", "ints", "is_hidden", "lib", "model_p",
-    "parameter_read", "parameter_table", "parameter_write", "path_bytes", "read_size",
+    "path_bytes", "read_size",
     "read_text", "set_log", "text_bytes", "trainer_p", "writer_p",
 ]

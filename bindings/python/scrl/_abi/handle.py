@@ -1,6 +1,6 @@
 """Objects of the library that a Python object owns, and the parameters that they hold."""
 
-from ctypes import byref
+from ctypes import POINTER, byref
 from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -59,25 +59,29 @@ class Handle:
             pass
 
 
-def parameter_table(handle: Any, noun: str) -> List[Tuple[str, Tuple[int, ...], bool]]:
-    """(name, shape, trainable) of each parameter; noun is "model" or "trainer"."""
-    at = getattr(lib, f"scrl_{noun}_parameter_at")
-    count = read_size(getattr(lib, f"scrl_{noun}_parameter_count"), handle)
-    table = []
-    for index in range(count):
-        info = header.scrl_parameter_info()
-        check(at(handle, index, byref(info)))
-        table.append((info.name.decode(), tuple(info.shape[:info.rank]), bool(info.trainable)))
-    return table
+class State(Handle):
+    """A view of the named tensors of a model, a trainer or a detector; noun says which it is."""
 
+    def __init__(self, owner: Any, noun: str) -> None:
+        pointer = POINTER(header.scrl_state)()
+        check(getattr(lib, f"scrl_{noun}_state")(owner, byref(pointer)))
+        self._own(pointer, lib.scrl_state_free)
 
-def parameter_read(handle: Any, noun: str, name: str, shape: Sequence[int]) -> np.ndarray:
-    array = np.empty(shape, np.float32)
-    check(getattr(lib, f"scrl_{noun}_parameter_read")(
-        handle, name.encode(), float_pointer(array), array.size))
-    return array
+    def table(self) -> List[Tuple[str, Tuple[int, ...], bool]]:
+        """(name, shape, trainable) of each tensor."""
+        found = []
+        for index in range(read_size(lib.scrl_state_count, self._handle)):
+            info = header.scrl_state_info()
+            check(lib.scrl_state_at(self._handle, index, byref(info)))
+            found.append((info.name.decode(), tuple(info.shape[:info.rank]), bool(info.trainable)))
+        return found
 
+    def read(self, name: str, shape: Sequence[int]) -> np.ndarray:
+        array = np.empty(shape, np.float32)
+        check(lib.scrl_state_read(
+            self._handle, name.encode(), float_pointer(array), array.size))
+        return array
 
-def parameter_write(handle: Any, noun: str, name: str, array: np.ndarray) -> None:
-    check(getattr(lib, f"scrl_{noun}_parameter_write")(
-        handle, name.encode(), float_pointer(array), array.size))
+    def write(self, name: str, array: np.ndarray) -> None:
+        check(lib.scrl_state_write(
+            self._handle, name.encode(), float_pointer(array), array.size))

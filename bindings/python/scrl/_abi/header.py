@@ -195,11 +195,11 @@ class scrl_roi_align_options(Sized):
     ]
 
 
-class scrl_model(Structure):
+class scrl_state(Structure):
     pass
 
 
-class scrl_parameter_info(Sized):
+class scrl_state_info(Sized):
     _fields_ = [
         ("struct_size", c_uint32),
         ("name", c_char_p),
@@ -208,6 +208,10 @@ class scrl_parameter_info(Sized):
         ("count", c_int64),
         ("trainable", c_int32),
     ]
+
+
+class scrl_model(Structure):
+    pass
 
 
 class scrl_trainer(Structure):
@@ -651,17 +655,16 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_roi_align_backward": (c_int32, [
         POINTER(scrl_tensor), POINTER(c_float), c_size_t, POINTER(scrl_roi_align_options),
         POINTER(c_int64), POINTER(c_float), c_size_t]),
+    "scrl_state_count": (c_int32, [POINTER(scrl_state), POINTER(c_size_t)]),
+    "scrl_state_at": (c_int32, [POINTER(scrl_state), c_size_t, POINTER(scrl_state_info)]),
+    "scrl_state_read": (c_int32, [POINTER(scrl_state), c_char_p, POINTER(c_float), c_size_t]),
+    "scrl_state_write": (c_int32, [POINTER(scrl_state), c_char_p, POINTER(c_float), c_size_t]),
+    "scrl_state_free": (None, [POINTER(scrl_state)]),
     "scrl_model_new": (c_int32, [POINTER(scrl_config), POINTER(POINTER(scrl_model))]),
     "scrl_model_load": (c_int32, [c_char_p, POINTER(POINTER(scrl_model))]),
     "scrl_model_save": (c_int32, [POINTER(scrl_model), c_char_p]),
     "scrl_model_config": (c_int32, [POINTER(scrl_model), POINTER(POINTER(scrl_config))]),
-    "scrl_model_parameter_count": (c_int32, [POINTER(scrl_model), POINTER(c_size_t)]),
-    "scrl_model_parameter_at": (c_int32, [
-        POINTER(scrl_model), c_size_t, POINTER(scrl_parameter_info)]),
-    "scrl_model_parameter_read": (c_int32, [
-        POINTER(scrl_model), c_char_p, POINTER(c_float), c_size_t]),
-    "scrl_model_parameter_write": (c_int32, [
-        POINTER(scrl_model), c_char_p, POINTER(c_float), c_size_t]),
+    "scrl_model_state": (c_int32, [POINTER(scrl_model), POINTER(POINTER(scrl_state))]),
     "scrl_model_feature_shape": (c_int32, [
         POINTER(scrl_model), c_char_p, c_size_t, c_size_t, c_size_t, POINTER(c_int64)]),
     "scrl_model_features": (c_int32, [
@@ -692,13 +695,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
     "scrl_trainer_progress": (c_int32, [
         POINTER(scrl_trainer), POINTER(c_uint64), POINTER(c_uint64)]),
     "scrl_trainer_config": (c_int32, [POINTER(scrl_trainer), POINTER(POINTER(scrl_config))]),
-    "scrl_trainer_parameter_count": (c_int32, [POINTER(scrl_trainer), POINTER(c_size_t)]),
-    "scrl_trainer_parameter_at": (c_int32, [
-        POINTER(scrl_trainer), c_size_t, POINTER(scrl_parameter_info)]),
-    "scrl_trainer_parameter_read": (c_int32, [
-        POINTER(scrl_trainer), c_char_p, POINTER(c_float), c_size_t]),
-    "scrl_trainer_parameter_write": (c_int32, [
-        POINTER(scrl_trainer), c_char_p, POINTER(c_float), c_size_t]),
+    "scrl_trainer_state": (c_int32, [POINTER(scrl_trainer), POINTER(POINTER(scrl_state))]),
     "scrl_trainer_profile": (c_int32, [
         POINTER(scrl_trainer), POINTER(c_char), c_size_t, POINTER(c_size_t)]),
     "scrl_trainer_free": (None, [POINTER(scrl_trainer)]),
@@ -766,13 +763,7 @@ FUNCTIONS: Dict[str, Tuple[Any, List[Any]]] = {
         POINTER(c_size_t)]),
     "scrl_detector_count_images": (c_int32, [
         POINTER(scrl_detector), POINTER(scrl_detector_images)]),
-    "scrl_detector_parameter_count": (c_int32, [POINTER(scrl_detector), POINTER(c_size_t)]),
-    "scrl_detector_parameter_at": (c_int32, [
-        POINTER(scrl_detector), c_size_t, POINTER(scrl_parameter_info)]),
-    "scrl_detector_parameter_read": (c_int32, [
-        POINTER(scrl_detector), c_char_p, POINTER(c_float), c_size_t]),
-    "scrl_detector_parameter_write": (c_int32, [
-        POINTER(scrl_detector), c_char_p, POINTER(c_float), c_size_t]),
+    "scrl_detector_state": (c_int32, [POINTER(scrl_detector), POINTER(POINTER(scrl_state))]),
     "scrl_detector_free": (None, [POINTER(scrl_detector)]),
     "scrl_bench_flops": (c_int32, [POINTER(scrl_config), POINTER(c_double), POINTER(c_double)]),
     "scrl_bench_gemm": (c_int32, [POINTER(scrl_config), POINTER(c_double)]),
