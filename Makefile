@@ -42,7 +42,7 @@ help:
 	@echo '  make build      the library: build/lib/$(SO)'
 	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
 	@echo '  make uninstall  takes them away again'
-	@echo '  make bench      beside PyTorch, ONNX Runtime, OpenVINO, into BENCHMARKS.md (hours)'
+	@echo '  make bench      beside PyTorch, ONNX Runtime, OpenVINO, into docs/benchmarks (hours)'
 	@echo '  make experiment SCRL, BYOL, supervised and random weights judged, into EXPERIMENTS.md (hours)'
 	@echo '  make deps       installs what is missing (apt); the targets above do it themselves'
 	@echo '  make clean      removes what was built, keeps runs/'
@@ -87,6 +87,7 @@ experiment: build
 	.venv/bin/python examples/experiment --document $(EXPERIMENT_FLAGS)
 
 # Beside PyTorch, ONNX Runtime and OpenVINO, which run in .venv-bench or by PEER_PYTHON.
+# BENCH_FLAGS="--part views" measures a part; the page of this CPU keeps its other sections.
 bench: build
 	@scripts/deps python
 	@scripts/venv report
