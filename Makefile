@@ -30,7 +30,7 @@ SHIP := swiftc -emit-library -module-name scrl -static-stdlib -use-ld=lld @$(OBJ
   -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test test-swift test-c test-python conformance demo experiment bench install \
+.PHONY: help deps build lint test test-swift test-c test-python conformance demo experiment bench install \
   uninstall clean
 
 help:
@@ -38,6 +38,7 @@ help:
 	@echo
 	@echo '  make demo       from nothing to runs/demo/report.html (ten minutes on two cores)'
 	@echo '  make test       every test: Swift, C, Python, conformance'
+	@echo '  make lint       the architecture, formats, generated files: what needs no build'
 	@echo '  make conformance  every quantity of the method beside an independent reference'
 	@echo '  make build      the library: build/lib/$(SO)'
 	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
@@ -63,6 +64,13 @@ build: deps
 	  ln -sf $(SO) build/lib/$(SONAME) && ln -sf $(SONAME) build/lib/libscrl.so; \
 	fi
 	@echo "build/lib/$(SO): $$(stat -c %s build/lib/$(SO)) bytes"
+
+# Each rule of the house is also tested by what breaks it.
+lint:
+	Tests/house/check.py --planted
+	Tests/house/check.py
+	scripts/abi --check
+	swift format lint --strict -r Package.swift Sources Tests
 
 test:
 	@scripts/test swift c python conformance

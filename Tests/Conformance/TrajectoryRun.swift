@@ -117,7 +117,8 @@ final class Runner {
 
   func compare(_ reference: NpyArray) throws -> Comparison {
     guard reference.shape[0] == trainer.task.state.state.count else {
-      throw ScrlError(.shape, "\(reference.shape[0]) tensors, not \(trainer.task.state.state.count)")
+      throw ScrlError(
+        .shape, "\(reference.shape[0]) tensors, not \(trainer.task.state.state.count)")
     }
     var comparison = Comparison()
     for (index, tensor) in try kept().enumerated() {
