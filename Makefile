@@ -15,19 +15,16 @@ SONAME := libscrl.so.$(ABI)
 MARCH ?= $(shell grep -qw avx2 /proc/cpuinfo 2>/dev/null && grep -qw fma /proc/cpuinfo && echo x86-64-v3)
 export MARCH  # scripts/test compiles the tests alike
 
-# One compilation serves the library, its tests and the conformance table: the same objects, linked
-# three times. That needs -enable-testing, which the version script hides again; a target may import
-# only what Package.swift lists for it.
-SWIFT_FLAGS := -c release --explicit-target-dependency-import-check error \
-  $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -enable-testing -Xswiftc -use-ld=lld
-export SWIFT_FLAGS
-OBJECTS := .build/release/scrl.product/Objects.LinkFileList
+# A target may import only what Package.swift lists for it.
+CHECKS := --explicit-target-dependency-import-check error
 
-# How the shipped library is linked. lld keeps local symbols out of the dynamic table; nodelete
-# because Swift code cannot be unloaded.
-SHIP := swiftc -emit-library -module-name scrl -static-stdlib -use-ld=lld @$(OBJECTS) \
-  -Xlinker --version-script=packaging/scrl.map -Xlinker --gc-sections -Xlinker --no-undefined \
-  -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
+# These flags belong to the shipped library alone: in Package.swift they would reach the tests.
+# lld keeps local symbols out of the dynamic table; nodelete because Swift code cannot be unloaded.
+RELEASE := $(CHECKS) -c release --scratch-path .build-lib --disable-local-rpath \
+  $(if $(MARCH),-Xcc -march=$(MARCH)) -Xswiftc -static-stdlib -Xswiftc -use-ld=lld
+SHIP := --product scrl $(RELEASE) \
+  -Xlinker --version-script=$(CURDIR)/packaging/scrl.map -Xlinker --gc-sections \
+  -Xlinker --no-undefined -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
 
 .DEFAULT_GOAL := help
 .PHONY: help deps build lint test test-swift test-c test-python conformance demo experiment bench install \
@@ -53,14 +50,55 @@ help:
 deps:
 	@scripts/deps
 
-# `swift build` decides what is out of date; the library is linked again only when objects are newer.
+# `swift build` decides what is out of date; the copy follows only when its result is newer.
 build: deps
-	swift build --product scrl $(SWIFT_FLAGS)
+	swift build $(SHIP)
 	@mkdir -p build/lib
-	@if [ ! -e build/lib/$(SO) ] || [ .build/release/libscrl.so -nt build/lib/$(SO) ]; then \
-	  $(SHIP) $$(pkg-config --libs hdf5 libturbojpeg) -o build/lib/unstripped.so && \
-	  strip --strip-unneeded -o build/lib/$(SO) build/lib/unstripped.so && \
-	  rm build/lib/unstripped.so && \
+	@if [ ! -e build/lib/$(SO) ] || [ .build-lib/release/libscrl.so -nt build/lib/$(SO) ]; then \
+	  strip --strip-unneeded -o build/lib/$(SO) .build-lib/release/libscrl.so && \
+	  ln -sf $(SO) build/lib/$(SONAME) && ln -sf $(SONAME) build/lib/libscrl.so; \
+	fi
+	@echo "build/lib/$(SO): $$(stat -c %s build/lib/$(SO)) bytes"
+
+# Each rule of the house is also tested by what breaks it.
+lint:
+	Tests/house/check.py --planted
+	Tests/house/check.py
+	scripts/abi --check
+	swift format lint --strict -r Package.swift Sources Tests
+
+test:
+	@scripts/test swift c python conformance
+
+test-swift test-c test-python conformance demo experiment bench install \
+  uninstall clean
+
+help:
+	@echo 'libscrl $(VERSION): pretrain image backbones on your own images, on the CPU.'
+	@echo
+	@echo '  make demo       from nothing to runs/demo/report.html (ten minutes on two cores)'
+	@echo '  make test       every test: Swift, C, Python, conformance'
+	@echo '  make lint       the architecture, formats, generated files: what needs no build'
+	@echo '  make conformance  every quantity of the method beside an independent reference'
+	@echo '  make build      the library: build/lib/$(SO)'
+	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
+	@echo '  make uninstall  takes them away again'
+	@echo '  make bench      beside PyTorch, ONNX Runtime, OpenVINO, into docs/benchmarks (hours)'
+	@echo '  make experiment SCRL, BYOL, supervised and random weights judged, into EXPERIMENTS.md (hours)'
+	@echo '  make deps       installs what is missing (apt); the targets above do it themselves'
+	@echo '  make clean      removes what was built, keeps runs/'
+	@echo
+	@echo 'Variables: PREFIX, LIBDIR, DESTDIR, MARCH ($(or $(MARCH),any CPU)).'
+
+deps:
+	@scripts/deps
+
+# `swift build` decides what is out of date; the copy follows only when its result is newer.
+build: deps
+	swift build $(SHIP)
+	@mkdir -p build/lib
+	@if [ ! -e build/lib/$(SO) ] || [ .build-lib/release/libscrl.so -nt build/lib/$(SO) ]; then \
+	  strip --strip-unneeded -o build/lib/$(SO) .build-lib/release/libscrl.so && \
 	  ln -sf $(SO) build/lib/$(SONAME) && ln -sf $(SONAME) build/lib/libscrl.so; \
 	fi
 	@echo "build/lib/$(SO): $$(stat -c %s build/lib/$(SO)) bytes"

@@ -70,12 +70,13 @@ package final class GradientSlot {
 
   /// The gradient, and whether nobody else holds its memory: it may then be written into.
   func takeOwned() -> (gradient: Gradient, isOurs: Bool)? {
-    guard case .whole(var tensor, let sums)? = gradient else {
-      return takeUnmade().map { ($0, true) }  // the images of a pending one are made anew
+    switch takeUnmade() {
+    case nil: return nil
+    case .pending(let pending): return (.pending(pending), true)  // its images are made anew
+    case .whole(var tensor, let sums):
+      let isOurs = tensor.isUnique()
+      return (.whole(tensor, sums), isOurs)
     }
-    gradient = nil  // the slot's own reference counts too
-    let isOurs = tensor.isUnique()
-    return (.whole(tensor, sums), isOurs)
   }
 
   /// What an operation adds its images' gradients into.
