@@ -27,8 +27,8 @@ SHIP := --product scrl $(RELEASE) \
   -Xlinker --no-undefined -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build lint test test-swift test-c test-python conformance demo experiment bench install \
-  uninstall clean
+.PHONY: help deps build lint test test-swift test-c test-python conformance demo experiment bench \
+  install uninstall clean
 
 help:
 	@echo 'libscrl $(VERSION): pretrain image backbones on your own images, on the CPU.'
@@ -70,52 +70,10 @@ lint:
 test:
 	@scripts/test swift c python conformance
 
-test-swift test-c test-python conformance demo experiment bench install \
-  uninstall clean
-
-help:
-	@echo 'libscrl $(VERSION): pretrain image backbones on your own images, on the CPU.'
-	@echo
-	@echo '  make demo       from nothing to runs/demo/report.html (ten minutes on two cores)'
-	@echo '  make test       every test: Swift, C, Python, conformance'
-	@echo '  make lint       the architecture, formats, generated files: what needs no build'
-	@echo '  make conformance  every quantity of the method beside an independent reference'
-	@echo '  make build      the library: build/lib/$(SO)'
-	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
-	@echo '  make uninstall  takes them away again'
-	@echo '  make bench      beside PyTorch, ONNX Runtime, OpenVINO, into docs/benchmarks (hours)'
-	@echo '  make experiment SCRL, BYOL, supervised and random weights judged, into EXPERIMENTS.md (hours)'
-	@echo '  make deps       installs what is missing (apt); the targets above do it themselves'
-	@echo '  make clean      removes what was built, keeps runs/'
-	@echo
-	@echo 'Variables: PREFIX, LIBDIR, DESTDIR, MARCH ($(or $(MARCH),any CPU)).'
-
-deps:
-	@scripts/deps
-
-# `swift build` decides what is out of date; the copy follows only when its result is newer.
-build: deps
-	swift build $(SHIP)
-	@mkdir -p build/lib
-	@if [ ! -e build/lib/$(SO) ] || [ .build-lib/release/libscrl.so -nt build/lib/$(SO) ]; then \
-	  strip --strip-unneeded -o build/lib/$(SO) .build-lib/release/libscrl.so && \
-	  ln -sf $(SO) build/lib/$(SONAME) && ln -sf $(SONAME) build/lib/libscrl.so; \
-	fi
-	@echo "build/lib/$(SO): $$(stat -c %s build/lib/$(SO)) bytes"
-
-# Each rule of the house is also tested by what breaks it.
-lint:
-	Tests/house/check.py --planted
-	Tests/house/check.py
-	scripts/abi --check
-	swift format lint --strict -r Package.swift Sources Tests
-
-test:
-	@scripts/test swift c python conformance
-
+# Shares the library's compiled modules: only the suite itself is compiled.
 conformance: deps
-	swift build --product conformance $(SWIFT_FLAGS)
-	.build/release/conformance $(CONFORMANCE_FLAGS)
+	swift build --product conformance $(RELEASE)
+	.build-lib/release/conformance $(CONFORMANCE_FLAGS)
 
 test-swift test-c test-python: test-%:
 	@scripts/test $*
