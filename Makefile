@@ -27,19 +27,20 @@ SHIP := --product scrl $(RELEASE) \
   -Xlinker --no-undefined -Xlinker -soname=$(SONAME) -Xlinker -z -Xlinker nodelete
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build test test-swift test-c test-python conformance demo experiment bench install \
-  uninstall clean
+.PHONY: help deps build lint test test-swift test-c test-python conformance demo experiment bench \
+  install uninstall clean
 
 help:
 	@echo 'libscrl $(VERSION): pretrain image backbones on your own images, on the CPU.'
 	@echo
 	@echo '  make demo       from nothing to runs/demo/report.html (ten minutes on two cores)'
 	@echo '  make test       every test: Swift, C, Python, conformance'
+	@echo '  make lint       the architecture, formats, generated files: what needs no build'
 	@echo '  make conformance  every quantity of the method beside an independent reference'
 	@echo '  make build      the library: build/lib/$(SO)'
 	@echo '  make install    header, library, scrl.pc and CMake files into PREFIX ($(PREFIX))'
 	@echo '  make uninstall  takes them away again'
-	@echo '  make bench      beside PyTorch, ONNX Runtime, OpenVINO, into BENCHMARKS.md (hours)'
+	@echo '  make bench      beside PyTorch, ONNX Runtime, OpenVINO, into docs/benchmarks (hours)'
 	@echo '  make experiment SCRL, BYOL, supervised and random weights judged, into EXPERIMENTS.md (hours)'
 	@echo '  make deps       installs what is missing (apt); the targets above do it themselves'
 	@echo '  make clean      removes what was built, keeps runs/'
@@ -58,6 +59,13 @@ build: deps
 	  ln -sf $(SO) build/lib/$(SONAME) && ln -sf $(SONAME) build/lib/libscrl.so; \
 	fi
 	@echo "build/lib/$(SO): $$(stat -c %s build/lib/$(SO)) bytes"
+
+# Each rule of the house is also tested by what breaks it.
+lint:
+	Tests/house/check.py --planted
+	Tests/house/check.py
+	scripts/abi --check
+	swift format lint --strict -r Package.swift Sources Tests
 
 test:
 	@scripts/test swift c python conformance
@@ -83,6 +91,7 @@ experiment: build
 	.venv/bin/python examples/experiment --document $(EXPERIMENT_FLAGS)
 
 # Beside PyTorch, ONNX Runtime and OpenVINO, which run in .venv-bench or by PEER_PYTHON.
+# BENCH_FLAGS="--part views" measures a part; the page of this CPU keeps its other sections.
 bench: build
 	@scripts/deps python
 	@scripts/venv report

@@ -56,11 +56,17 @@ let foundations: [Target.Dependency] = [
 ]
 
 let training: [Target] = [
-  room("Training", "ScrlPretraining", uses: foundations),
+  // The harness, the same for every task.
+  room(
+    "Training", "ScrlTraining",
+    uses: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlStore", "ScrlAutograd", "ScrlNN"]),
+  room("Training", "ScrlPretraining", uses: foundations + ["ScrlTraining"]),
   // Evaluates what ScrlPretraining trains.
   room("Training", "ScrlEvaluation", uses: foundations + ["ScrlPretraining"]),
   // Detectors on the encoder.
-  room("Training", "ScrlDetection", uses: foundations + ["ScrlPretraining", "ScrlEvaluation"]),
+  room(
+    "Training", "ScrlDetection",
+    uses: foundations + ["ScrlTraining", "ScrlPretraining", "ScrlEvaluation"]),
   // Times the kernels of a Config's step.
   room(
     "Training", "ScrlBench",
@@ -71,7 +77,8 @@ let border: [Target] = [
   room(
     "Border", "ScrlCAPI",
     uses: foundations + [
-      "CScrl", "CHost", "ScrlOneDNN", "ScrlPretraining", "ScrlEvaluation", "ScrlDetection",
+      "CScrl", "CHost", "ScrlOneDNN", "ScrlTraining", "ScrlPretraining", "ScrlEvaluation",
+      "ScrlDetection",
       "ScrlBench",
     ])
 ]
@@ -93,9 +100,9 @@ let testing: [Target] = [
     "ScrlNN", uses: ["ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlAutograd", "TestSupport"]),
   tests("ScrlImage", uses: ["ScrlBase", "TestSupport"]),
   tests("ScrlStore", uses: ["ScrlBase", "ScrlImage", "CHDF5"]),
-  tests("ScrlPretraining", uses: foundations + ["ScrlOneDNN", "TestSupport"]),
+  tests("ScrlPretraining", uses: foundations + ["ScrlOneDNN", "ScrlTraining", "TestSupport"]),
   tests("ScrlEvaluation", uses: foundations + ["ScrlPretraining", "TestSupport"]),
-  tests("ScrlDetection", uses: foundations + ["ScrlPretraining", "TestSupport"]),
+  tests("ScrlDetection", uses: foundations + ["ScrlTraining", "ScrlPretraining", "TestSupport"]),
   tests(
     "ScrlBench", uses: ["ScrlBase", "ScrlKernels", "ScrlNN", "ScrlPretraining", "TestSupport"]),
   // Every quantity of the method against an independent reference, as one table.
@@ -103,7 +110,7 @@ let testing: [Target] = [
     name: "conformance",
     dependencies: [
       "ScrlBase", "ScrlTensor", "ScrlKernels", "ScrlOneDNN", "ScrlAutograd", "ScrlNN",
-      "ScrlImage", "ScrlPretraining", "TestReference",
+      "ScrlImage", "ScrlStore", "ScrlTraining", "ScrlPretraining", "TestReference",
     ],
     path: "Tests/Conformance", exclude: ["fixtures", "reference", "make_fixtures.py"]),
 ]

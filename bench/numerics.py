@@ -1,10 +1,10 @@
 """Does rounding change what is learnt? One training by direct, Winograd and bfloat16 convolutions.
 
-    python bench/numerics.py                   # bench/numerics.svg, and the figures told below it
+    python bench/numerics.py                   # bench/numerics.svg, and the figures below it
 
 All runs see the same made scenes, weights, views and boxes; they differ in `compute.winograd` and
-`compute.precision` alone. As a yardstick one more starts from another seed. Needs the package scrl and
-matplotlib.
+`compute.precision` alone. As a yardstick one more starts from another seed. Needs the package scrl
+and matplotlib.
 """
 
 import argparse
@@ -12,13 +12,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-
 import scrl
 from scrl import synth
 
 DIRECT = {"compute.winograd": "off"}
 RUNS = {"direct": DIRECT, "Winograd": {"compute.winograd": "auto"},
-        "bfloat16": {"compute.precision": "bfloat16"}, "direct, another seed": {**DIRECT, "seed": 1}}
+        "bfloat16": {"compute.precision": "bfloat16"},
+        "direct, another seed": {**DIRECT, "seed": 1}}
 
 
 def losses(data, settings, asked):

@@ -1,7 +1,8 @@
 """What is run: sections, and in each the programs that take turns.
 
-A program's kind is "ours" (float32), "ours bf16", "fp32" or "bf16"; ratios are told against the best fp32 peer and the
-best of all. `rate` is the field of a program's JSON that is compared, the larger the better.
+A program's kind is "ours" (float32), "ours bf16", "fp32" or "bf16"; ratios are taken against the
+best fp32 peer and the best of all. `rate` is the field of a program's JSON that is compared, the
+larger the better.
 """
 
 import dataclasses
@@ -107,9 +108,10 @@ class Plan:
         asked = ["--arch", arch, *self._size(batch, size), "--boxes", "10", "--rounds", "1",
                  "--seconds", str(self.sizes.seconds), "--threads", str(self.sizes.threads)]
         return Section(
-            "busy", f"Share of its speed that a training step keeps beside one busy process on each "
+            "busy", "Share of its speed that a training step keeps beside one busy process on each "
             f"CPU: {name}, {size}², {batch} images", [
-                Program("scrl", "ours", [self.ours, "-m", "scrl", "bench", "busy", *asked, "--json"]),
+                Program("scrl", "ours", [
+                    self.ours, "-m", "scrl", "bench", "busy", *asked, "--json"]),
                 *(Program(f"PyTorch {layout} fp32", "fp32", [
                     self.peer, "bench/torch_busy.py", *asked, "--layout", layout])
                   for layout in ("nchw", "nhwc"))],

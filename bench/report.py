@@ -1,15 +1,10 @@
-"""BENCHMARKS.md from raw results. Pure: results in, text out.
+"""A CPU's page, and BENCHMARKS.md over all of them, from summaries. Pure: results in, text out."""
 
-Medians over the rounds; a ratio is ours over the peer's of the same round, its median told with
-the smallest and the largest, because a machine's speed changes between rounds and not so much
-within one.
-"""
-
-
-def median(values):
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+AGAINST = {"fp32": "the best fp32 peer", "all": "the best peer of all"}
+HOW = ("Programs take turns: each round runs every program of a section once, in a process of its "
+       "own, some timed runs after some that are not timed. Numbers are medians over the rounds, "
+       "ratios are taken within a round; in brackets the least and the most. Before libscrl is "
+       "timed, its result is compared with another engine's.")
 
 
 def table(columns, rows):
@@ -17,156 +12,134 @@ def table(columns, rows):
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
-class Measured:
-    """The rounds of one program in one section."""
-
-    def __init__(self, program, rate, runs):
-        self.name, self.kind, self.command = program["name"], program["kind"], program["command"]
-        good = [run for run in runs if "result" in run]
-        self.results = [run["result"] for run in good]
-        self.rates = {run["round"]: run["result"][rate] for run in good}
-        self.error = next((run["error"] for run in runs if "error" in run), "not run")
-
-    def rate(self):
-        return median(self.rates.values())
-
-    def memory(self):
-        peaks = [result["peak_bytes"] for result in self.results if result.get("peak_bytes")]
-        return f"{median(peaks) / 2**30:.2f} GiB" if peaks else "–"
-
-    def row(self):
-        if not self.rates:
-            return [self.name, f"not measured: {self.error}", "", "", ""]
-        seconds = [result.get("step_seconds") or result.get("call_seconds")
-                   or result.get("seconds") for result in self.results]
-        took = f"{median(seconds):.3f} s" if all(seconds) else "–"
-        return [self.name, f"{self.rate():.2f}",
-                f"{min(self.rates.values()):.2f} … {max(self.rates.values()):.2f}", took,
-                self.memory()]
+def ratio_text(found):
+    middle, least, most = found
+    return f"**{middle:.2f}** ({least:.2f} … {most:.2f})"
 
 
-def ratio(ours, peer):
-    """Ours over the peer's, round by round; None without a common round."""
-    both = [ours.rates[turn] / peer.rates[turn] for turn in ours.rates if turn in peer.rates]
-    if not both:
-        return None
-    return f"**{median(both):.2f}** ({min(both):.2f} … {max(both):.2f})"
+def program_row(program):
+    if "error" in program:
+        return [program["name"], f"not measured: {program['error']}", "", "", ""]
+    middle, least, most = program["rate"]
+    seconds, memory = program["seconds"], program["peak_gib"]
+    return [program["name"], f"{middle:.2f}", f"{least:.2f} … {most:.2f}",
+            "–" if seconds is None else f"{seconds:.3f} s",
+            "–" if memory is None else f"{memory:.2f} GiB"]
 
 
-def best(measured, kinds):
-    there = [each for each in measured if each.kind in kinds and each.rates]
-    return max(there, key=Measured.rate, default=None)
+def ratio_line(found, words):
+    shown = ratio_text(found["ratio"])
+    if "one" in found["against"]:
+        return f"- {found['program']} threads against one: {shown} times as fast."
+    return (f"- {found['program']} against {AGAINST[found['against'][-1]]}, {found['peer']}: "
+            f"{shown} times {words}.")
 
 
-def ratios(measured, words="as fast"):
-    """Lines that compare ours with the best fp32 peer, and with the best of all."""
-    lines = []
-    groups = [("the best fp32 peer", ("fp32",))]
-    if any(each.kind == "bf16" for each in measured):
-        groups.append(("the best peer of all", ("fp32", "bf16")))
-        if best(measured, ("fp32", "bf16")) is best(measured, ("fp32",)):
-            del groups[0]
-    for ours in (best(measured, (kind,)) for kind in ("ours", "ours bf16")):
-        for title, kinds in groups:
-            peer = best(measured, kinds)
-            told = ratio(ours, peer) if ours and peer else None
-            if told:
-                lines.append(f"- {ours.name} against {title}, {peer.name}: {told} times {words}.")
-    return lines
-
-
-def scaling(measured):
-    """Of pairs named "x, 1" and "x, n": how much faster n threads are."""
-    lines = []
-    for one in measured:
-        if not one.name.endswith(", 1"):
-            continue
-        for more in measured:
-            if more is not one and more.name.startswith(one.name[:-1]):
-                gain = ratio(more, one)
-                if gain:
-                    lines.append(f"- {more.name} threads against one: {gain} times as fast.")
-    return lines
-
-
-def parts(section, measured):
-    """Where our step's time goes."""
-    ours = best(measured, ("ours",))
-    if not ours or not ours.results[0].get("parts"):
+def parts_lines(section):
+    if not section["parts"]:
         return []
-    names = [name for name in ours.results[0]["parts"] if name != "total"]
-    seconds = {name: median([result["parts"][name] for result in ours.results]) for name in names}
-    whole = sum(seconds.values()) or 1.0
-    lines = ["", f"Where the time of {ours.name} goes:", ""]
-    lines += table(["part", "seconds", "share"],
-                   [[name, f"{each:.4f}", f"{each / whole:.1%}"] for name, each in seconds.items()])
-    arithmetic = [result for result in ours.results if "gflops_per_second" in result]
-    if arithmetic:
-        speed, peak = (median([result[key] for result in arithmetic])
-                       for key in ("gflops_per_second", "gemm_peak_gflops"))
-        share = median([result["fraction_of_gemm_peak"] for result in arithmetic])
-        when = "while they run" if "kernels" in arithmetic[0] else "over the whole time"
-        lines += ["", f"Convolutions: {arithmetic[0]['gflops']:.1f} GFLOP, counted directly; "
-                      f"{when} {speed:.0f} GFLOP/s, {share:.0%} of the GEMM peak of {peak:.0f} in "
-                      "the same runs."]
+    lines = ["", f"Where the time of {section['parts_of']} goes:", ""]
+    lines += table(["part", "seconds", "share"], [
+        [name, f"{seconds:.4f}", f"{share:.1%}"] for name, seconds, share in section["parts"]])
+    found = section["arithmetic"]
+    if found:
+        when = "while they run" if found["alone"] else "over the whole time"
+        lines += ["", f"Convolutions: {found['gflops']:.1f} GFLOP, counted directly; {when} "
+                      f"{found['gflops_per_second']:.0f} GFLOP/s, "
+                      f"{found['fraction_of_gemm_peak']:.0%} of the GEMM peak of "
+                      f"{found['gemm_peak_gflops']:.0f} in the same runs."]
     return lines
 
 
-def section_lines(section, runs):
-    measured = [Measured(program, section["rate"],
-                         [run for run in runs if (run["section"], run["program"])
-                          == (section["key"], program["name"])])
-                for program in section["programs"]]
-    if not any(each.rates or each.error != "not run" for each in measured):
-        return []
+def section_lines(section):
     unit = section["rate"].replace("_per_", " / ").replace("_", " ")
     lines = ["", f"## {section['title']}", ""]
+    lines += [section["note"], ""] if section["note"] else []
     lines += table(["program", unit, "least … most", "time", "peak memory"],
-                   [each.row() for each in measured])
-    compared = (scaling(measured) if section["key"] == "threads"
-                else ratios(measured, section.get("words", "as fast")))
+                   [program_row(each) for each in section["programs"]])
+    compared = [ratio_line(each, section["words"]) for each in section["ratios"]]
     lines += ["", *compared] if compared else []
-    lines += parts(section, measured)
-    lines += ["", "```sh", *(command_text(each.command) for each in measured), "```"]
-    return lines
+    commands = [each["command"] for each in section["programs"]]
+    return [*lines, *parts_lines(section), "", "```sh", *commands, "```"]
 
 
-def command_text(command):
-    """As one would type it: no machine's paths, a run of files as a pattern."""
-    words = ["python" if word.endswith(("/python", "/python3")) else word for word in command]
-    files = [word for word in words if word.endswith(".jpg")]
-    if files:
-        folder = files[0].rpartition("/")[0]
-        words = [word for word in words if word not in files] + [f"{folder}/*.jpg"]
-    return " ".join(words)
-
-
-def machine_lines(facts):
-    machine = facts.get("machine", {})
+def machine_lines(machine, versions):
     lines = [f"- {machine.get('cpu', 'unknown CPU')}, {machine.get('cpus', '?')} CPUs used, "
-             f"{machine.get('memory_gib', '?')} GiB, {machine.get('system', '')}",
-             f"- instruction sets: {', '.join(machine.get('instructions', [])) or 'none noted'}"]
+             f"{machine.get('memory_gib', '?')} GiB, {machine.get('system', 'unknown system')}",
+             f"- instruction sets: {', '.join(machine.get('instructions', [])) or 'unknown'}"]
     if machine.get("bf16"):
         lines.append(f"- bf16 arithmetic: yes ({', '.join(machine['bf16'])}), so a peer's best may "
                      "be bf16; libscrl computes in float32 where nothing else is said")
     else:
         lines.append("- bf16 arithmetic: none; bf16 saves bytes here, not arithmetic")
-    versions = ", ".join(f"{name} {version}" for name, version in
-                         sorted(facts.get("versions", {}).items()))
-    return lines + [f"- versions: {versions}"]
+    named = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+    return lines + [f"- versions: {named}"]
 
 
-def render(data):
-    setting, facts = data["setting"], data["facts"]
-    lines = ["# Benchmarks", "",
-             "Written by `make bench` (`bench/run.py`) from its raw results. Programs take turns: "
-             f"each of {data['rounds']} rounds runs every program of a section once, in a process "
-             f"of its own, {setting['steps']} timed runs after {setting['warmup']}. Numbers are "
-             "medians over the rounds, ratios are taken within a round; in brackets the least and "
-             "the most. Before libscrl is timed, its result is compared with another engine's."]
-    if setting.get("tiny"):
-        lines += ["", "**Tiny sizes: this tries the tool and measures nothing.**"]
-    lines += ["", f"Measured {facts.get('date', 'at an unknown date')}:", "", *machine_lines(facts)]
-    for section in data["sections"]:
-        lines += section_lines(section, data["runs"])
+def occasions(sections):
+    """One paragraph for all sections of one day, machine and setting: they share it."""
+    shared = {}
+    for key, section in sections.items():
+        machine = (machine_lines(section["machine"], section["versions"])
+                   if section["machine"] else [])
+        timed = (f"{section['steps']} timed runs after {section['warmup']}"
+                 if section["steps"] else "")
+        occasion = (section["date"] or "at an unknown date", section["rounds"], timed,
+                    tuple(machine))
+        shared.setdefault(occasion, []).append(key)
+    lines = []
+    for (date, rounds, timed, machine), keys in shared.items():
+        how = f"{rounds} rounds" + (f" of {timed}" if timed else "")
+        lines += ["", f"Measured {date}, {how} ({', '.join(keys)})" + (":" if machine else "."),
+                  *([""] if machine else []), *machine]
+    return lines
+
+
+def page(name, sections):
+    """The page of one CPU. sections: summaries by key, in the order of the page."""
+    lines = [f"# Benchmarks: {name}", "",
+             f"Written by `make bench` (`bench/run.py`) from `docs/benchmarks/{name}.json`. {HOW}",
+             *occasions(sections)]
+    for section in sections.values():
+        lines += section_lines(section)
     return "\n".join(lines) + "\n"
+
+
+def claim_cell(section, found):
+    if not found:
+        return "–"
+    return f"{ratio_text(found['ratio'])}, {section['date']}"
+
+
+def overview(claims, pages):
+    """BENCHMARKS.md: a row for each claim, a column for each CPU, and links.
+
+    claims: of thresholds.json. pages: sections by CPU.
+    """
+    rows = []
+    for claim in claims:
+        cells = []
+        for name, sections in pages.items():
+            section = sections.get(claim["section"])
+            cell = claim_cell(section, found_ratio(section, claim))
+            least = claim["least"].get(name)
+            cells.append(cell + (f"; at least {least:.2f}" if least is not None else ""))
+        rows.append([claim["claim"], *cells, f"`python bench/run.py --part {claim['section']}`"])
+    columns = ["libscrl's speed over", *(f"[{name}](docs/benchmarks/{name}.md)" for name in pages),
+               "command"]
+    return "\n".join([
+        "# Benchmarks", "",
+        f"Written by `make bench` (`bench/run.py`). {HOW} A page for each CPU has the numbers, "
+        "versions and commands of every program.", "",
+        *table(columns, rows), "",
+        "\"At least\" is the committed threshold of `bench/thresholds.json`: the least ratio of "
+        "any single round, when it was set. `python bench/run.py --check` compares the stored "
+        "medians with it, and each run compares what it has measured. A part that is run again "
+        "replaces its own section on the page of its CPU and nothing else."]) + "\n"
+
+
+def found_ratio(section, claim):
+    """The ratio that a claim is about, or None where it was not measured."""
+    return next((each for each in (section or {}).get("ratios", [])
+                 if each["program"] == claim["program"] and claim["against"] in each["against"]),
+                None)

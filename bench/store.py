@@ -33,9 +33,7 @@ class Store:
 
     def save(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".new")
-        beside.write_text(json.dumps(self.data, indent=1) + "\n")
-        os.replace(beside, self.path)
+        write(self.path, self.data)
 
 
 def key(run):
@@ -47,3 +45,10 @@ def read(path):
         return json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:
         raise SystemExit(f"{path}: {error}") from None
+
+
+def write(path, data):
+    """All or nothing: a stop leaves the file as it was."""
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    os.replace(beside, path)

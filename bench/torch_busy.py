@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from told import tell
+from peer_result import print_result
 from torch_step import parser, prepared, versions
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "bindings" / "python"))
@@ -21,7 +21,8 @@ def main():
     options.add_argument("--rounds", type=int, default=3)
     asked = options.parse_args()
     found = kept(prepared(asked), asked.batch, asked.seconds, asked.rounds)
-    tell(**found, config={**vars(asked), "threads": torch.get_num_threads()}, versions=versions())
+    print_result(**found, config={**vars(asked), "threads": torch.get_num_threads()},
+                 versions=versions())
 
 
 if __name__ == "__main__":

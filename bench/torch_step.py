@@ -9,13 +9,14 @@ and predictor of two layers, a target network that is a moving average, LARS wit
 import argparse
 import copy
 import time
+from statistics import median
 
 import torch
 import torchvision
 from torch import nn
 from torch.nn import functional as F
 
-from told import median, tell
+from peer_result import print_result
 
 HIDDEN, OUTPUT = 4096, 256
 RATE, MOMENTUM, DECAY, TRUST, AVERAGE = 0.45, 0.9, 1e-6, 1e-3, 0.97
@@ -110,9 +111,9 @@ class Step:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.half):
             predicted = self.predictor(self.online(self.views, self.boxes))
             with torch.no_grad():
-                wanted = self.target(self.views, self.boxes)
+                targets = self.target(self.views, self.boxes)
         one, two = predicted.float().chunk(2)
-        to_one, to_two = wanted.float().chunk(2)
+        to_one, to_two = targets.float().chunk(2)
         return (4 - 2 * F.cosine_similarity(one, to_two) - 2 * F.cosine_similarity(two, to_one)
                 ).mean()
 
@@ -163,9 +164,9 @@ def main():
         if number >= asked.warmup:
             times.append(time.perf_counter() - start)
     seconds = median(times)
-    tell(images_per_second=asked.batch / seconds, step_seconds=seconds, all_step_seconds=times,
-         loss=loss, config={**vars(asked), "threads": torch.get_num_threads()},
-         versions=versions())
+    print_result(images_per_second=asked.batch / seconds, step_seconds=seconds,
+                 all_step_seconds=times, loss=loss,
+                 config={**vars(asked), "threads": torch.get_num_threads()}, versions=versions())
 
 
 if __name__ == "__main__":

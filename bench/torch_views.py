@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from torchvision import transforms
 from torchvision.transforms import functional as F
 
-from told import tell
+from peer_result import print_result
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BICUBIC = transforms.InterpolationMode.BICUBIC
@@ -74,10 +74,10 @@ def main():
         views(count)
         count += 1
     elapsed, used = time.perf_counter() - start, time.process_time() - cpu
-    tell(images_per_second=count / elapsed, images_per_cpu_second=count / used,
-         config={"size": asked.size, "seconds": asked.seconds, "images": len(streams)},
-         versions={"torch": torch.__version__, "torchvision": torchvision.__version__,
-                   "pillow": PIL.__version__})
+    print_result(images_per_second=count / elapsed, images_per_cpu_second=count / used,
+                 config={"size": asked.size, "seconds": asked.seconds, "images": len(streams)},
+                 versions={"torch": torch.__version__, "torchvision": torchvision.__version__,
+                           "pillow": PIL.__version__})
 
 
 if __name__ == "__main__":

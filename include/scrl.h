@@ -656,20 +656,53 @@ scrl_status scrl_roi_align_backward(const scrl_tensor *gradient, const float *bo
                                     const int64_t feature_shape[4], float *feature_gradient,
                                     size_t capacity);
 
-/* -------------------------------------------------------------------- model */
+/* -------------------------------------------------------------------- state */
 
-/** A backbone for inference: BatchNorm uses its running statistics. */
-typedef struct scrl_model scrl_model;
+/**
+ * The named tensors of a model, a trainer or a detector: weights, running statistics, and what else
+ * a checkpoint keeps of its networks. A view: it reads and writes the owner's own tensors, between
+ * the owner's calls, and stays valid when the owner is freed. Any number of views may be had.
+ */
+typedef struct scrl_state scrl_state;
 
-/** One weight or running statistic. Since 0.1. */
-typedef struct scrl_parameter_info {
+/** One tensor. Since 0.1. */
+typedef struct scrl_state_info {
   uint32_t struct_size;
-  const char *name;  /* "online.encoder.layer1.0.conv1.weight"; valid while its owner lives */
+  const char *name;  /* "online.encoder.layer1.0.conv1.weight"; valid while the view lives */
   int32_t rank;      /* 1 … 4 */
   int64_t shape[4];  /* torchvision's shapes: (O,I,h,w), (O,I), (C) */
   int64_t count;     /* elements */
   int32_t trainable; /* 0 for running statistics */
-} scrl_parameter_info;
+} scrl_state_info;
+
+/** The number of tensors. Since 0.1. */
+scrl_status scrl_state_count(scrl_state *state, size_t *count);
+
+/** Describes tensor `index`. @return SCRL_OK, SCRL_E_ARGUMENT for an index beyond. Since 0.1. */
+scrl_status scrl_state_at(scrl_state *state, size_t index, scrl_state_info *info);
+
+/**
+ * Copies a tensor out, in the order of its shape; waits while its owner is in a call.
+ * @param count  floats in `values`; must be the tensor's element count.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name, SCRL_E_SHAPE for another count. Since 0.1.
+ */
+scrl_status scrl_state_read(scrl_state *state, const char *name, float *values, size_t count);
+
+/**
+ * Copies a tensor in; values must be finite. Waits while its owner is in a call.
+ * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name or values that are not finite,
+ *         SCRL_E_SHAPE for another count. Since 0.1.
+ */
+scrl_status scrl_state_write(scrl_state *state, const char *name, const float *values,
+                             size_t count);
+
+/** Frees a view; the tensors stay their owner's. Since 0.1. */
+void scrl_state_free(scrl_state *state);
+
+/* -------------------------------------------------------------------- model */
+
+/** A backbone for inference: BatchNorm uses its running statistics. */
+typedef struct scrl_model scrl_model;
 
 /** A model with fresh weights drawn from the config's seed. Since 0.1. */
 scrl_status scrl_model_new(const scrl_config *config, scrl_model **model);
@@ -686,26 +719,8 @@ scrl_status scrl_model_save(scrl_model *model, const char *path);
 /** A copy of the model's config; the caller frees it. Since 0.1. */
 scrl_status scrl_model_config(scrl_model *model, scrl_config **config);
 
-/** The number of weights and running statistics. Since 0.1. */
-scrl_status scrl_model_parameter_count(scrl_model *model, size_t *count);
-
-/** Describes parameter `index`. Since 0.1. */
-scrl_status scrl_model_parameter_at(scrl_model *model, size_t index, scrl_parameter_info *info);
-
-/**
- * Copies a parameter out; `count` must be its element count.
- * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name, SCRL_E_SHAPE for another count. Since 0.1.
- */
-scrl_status scrl_model_parameter_read(scrl_model *model, const char *name, float *values,
-                                      size_t count);
-
-/**
- * Copies a parameter in; values must be finite.
- * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name or values that are not finite,
- *         SCRL_E_SHAPE for another count. Since 0.1.
- */
-scrl_status scrl_model_parameter_write(scrl_model *model, const char *name, const float *values,
-                                       size_t count);
+/** The model's weights and statistics, online.encoder.*; the caller frees the view. Since 0.1. */
+scrl_status scrl_model_state(scrl_model *model, scrl_state **state);
 
 /**
  * The shape (N,C,h,w) of a stage's feature map for images of height × width.
@@ -905,29 +920,10 @@ scrl_status scrl_trainer_progress(scrl_trainer *trainer, uint64_t *step, uint64_
 scrl_status scrl_trainer_config(scrl_trainer *trainer, scrl_config **config);
 
 /**
- * The number of weights and running statistics: online.*, target.*, predictor.*, probe.*;
- * supervised: online.encoder.*, classifier.*. Since 0.1.
+ * All that a checkpoint keeps of the networks: online.*, target.*, predictor.*, probe.*; supervised:
+ * online.encoder.*, classifier.*. The caller frees the view. Since 0.1.
  */
-scrl_status scrl_trainer_parameter_count(scrl_trainer *trainer, size_t *count);
-
-/** Describes parameter `index`. Since 0.1. */
-scrl_status scrl_trainer_parameter_at(scrl_trainer *trainer, size_t index,
-                                      scrl_parameter_info *info);
-
-/**
- * Copies a parameter out; `count` must be its element count.
- * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name, SCRL_E_SHAPE for another count. Since 0.1.
- */
-scrl_status scrl_trainer_parameter_read(scrl_trainer *trainer, const char *name, float *values,
-                                        size_t count);
-
-/**
- * Copies a parameter in; values must be finite.
- * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name or values that are not finite,
- *         SCRL_E_SHAPE for another count. Since 0.1.
- */
-scrl_status scrl_trainer_parameter_write(scrl_trainer *trainer, const char *name,
-                                         const float *values, size_t count);
+scrl_status scrl_trainer_state(scrl_trainer *trainer, scrl_state **state);
 
 /**
  * Where the last step's time went: a JSON object of seconds by part (wait, online_forward,
@@ -1669,27 +1665,8 @@ typedef struct scrl_detector_images {
 /** Counts the images that a detector is trained on; all 0 of a loaded detector. Since 0.1. */
 scrl_status scrl_detector_count_images(scrl_detector *detector, scrl_detector_images *images);
 
-/** The number of weights and running statistics. Since 0.1. */
-scrl_status scrl_detector_parameter_count(scrl_detector *detector, size_t *count);
-
-/** Describes parameter `index`. Since 0.1. */
-scrl_status scrl_detector_parameter_at(scrl_detector *detector, size_t index,
-                                       scrl_parameter_info *info);
-
-/**
- * Copies a parameter out; `count` must be its element count.
- * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name, SCRL_E_SHAPE for another count. Since 0.1.
- */
-scrl_status scrl_detector_parameter_read(scrl_detector *detector, const char *name, float *values,
-                                         size_t count);
-
-/**
- * Copies a parameter in; values must be finite.
- * @return SCRL_OK, SCRL_E_ARGUMENT for an unknown name or values that are not finite,
- *         SCRL_E_SHAPE for another count. Since 0.1.
- */
-scrl_status scrl_detector_parameter_write(scrl_detector *detector, const char *name,
-                                          const float *values, size_t count);
+/** The detector's weights and running statistics. The caller frees the view. Since 0.1. */
+scrl_status scrl_detector_state(scrl_detector *detector, scrl_state **state);
 
 /** Frees a detector; its threads have ended when this returns. Saves nothing. Since 0.1. */
 void scrl_detector_free(scrl_detector *detector);

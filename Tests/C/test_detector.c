@@ -245,33 +245,36 @@ CASE(weights_go_in_and_out_by_name) {
       "box_head.fc1.weight", "box_head.fc2.bias", "box_predictor.scores.weight",
       "box_predictor.deltas.bias", "mask_head.conv1.weight", "mask_head.upsample.weight",
       "mask_head.predictor.bias"};
+  scrl_state *state = NULL;
   size_t count = 0, found = 0;
   float scores[3], huge[16 * 16 * 9];
-  NEED(scrl_detector_parameter_count(detector, &count));
+  NEED(scrl_detector_state(detector, &state));
+  NEED(scrl_state_count(state, &count));
   for (size_t i = 0; i < count; i++) {
-    scrl_parameter_info info = {.struct_size = sizeof info};
-    NEED(scrl_detector_parameter_at(detector, i, &info));
+    scrl_state_info info = {.struct_size = sizeof info};
+    NEED(scrl_state_at(state, i, &info));
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
       found += strcmp(info.name, names[k]) == 0;
   }
   CHECK(found == sizeof names / sizeof *names);
-  OK(scrl_detector_parameter_read(detector, "box_predictor.scores.bias", scores, 3));
+  OK(scrl_state_read(state, "box_predictor.scores.bias", scores, 3));
   ANSWERS(SCRL_E_SHAPE,
-          scrl_detector_parameter_read(detector, "box_predictor.scores.bias", scores, 2));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_parameter_read(detector, "fpn.none", scores, 3));
+          scrl_state_read(state, "box_predictor.scores.bias", scores, 2));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_read(state, "fpn.none", scores, 3));
   scores[1] = strtof("nan", NULL);
   ANSWERS(SCRL_E_ARGUMENT,
-          scrl_detector_parameter_write(detector, "box_predictor.scores.bias", scores, 3));
+          scrl_state_write(state, "box_predictor.scores.bias", scores, 3));
   for (size_t i = 0; i < sizeof huge / sizeof *huge; i++) huge[i] = 3e38f;
-  OK(scrl_detector_parameter_write(detector, "rpn.conv.weight", huge, sizeof huge / sizeof *huge));
+  OK(scrl_state_write(state, "rpn.conv.weight", huge, sizeof huge / sizeof *huge));
   ANSWERS(SCRL_E_DIVERGED, scrl_detector_step(detector, NULL));
-  scrl_detector_free(detector);
+  scrl_state_free(state), scrl_detector_free(detector);
 }
 
 CASE(a_pretrained_backbone_is_taken_over) {
   scrl_config *config = tiny_config("6"), *other = NULL;
   scrl_dataset *dataset = squares(in_scratch("det-squares.h5"), MASKS);
   scrl_model *model = NULL;
+  scrl_state *state = NULL;
   scrl_detector *detector = NULL;
   static float theirs[64 * 64 * 9], mine[64 * 64 * 9];
   enum { COUNT = 64 * 64 * 9 };
@@ -279,11 +282,14 @@ CASE(a_pretrained_backbone_is_taken_over) {
   OK(scrl_config_set(other, "seed", "5"));
   NEED(scrl_model_new(other, &model));
   OK(scrl_model_save(model, in_scratch("det-backbone.h5")));
-  OK(scrl_model_parameter_read(model, "online.encoder.layer1.0.conv1.weight", theirs, COUNT));
+  NEED(scrl_model_state(model, &state));
+  OK(scrl_state_read(state, "online.encoder.layer1.0.conv1.weight", theirs, COUNT));
   NEED(scrl_detector_new(config, dataset, in_scratch("det-backbone.h5"), NULL, &detector));
-  OK(scrl_detector_parameter_read(detector, "encoder.layer1.0.conv1.weight", mine, COUNT));
+  scrl_state_free(state);
+  NEED(scrl_detector_state(detector, &state));
+  OK(scrl_state_read(state, "encoder.layer1.0.conv1.weight", mine, COUNT));
   CHECK(memcmp(theirs, mine, sizeof mine) == 0);
-  scrl_detector_free(detector);
+  scrl_state_free(state), scrl_detector_free(detector);
   detector = NULL;
   OK(scrl_config_set(config, "model.arch", "resnet34"));
   ANSWERS(SCRL_E_CONFIG,
@@ -495,10 +501,9 @@ CASE(null_and_wrong_input_are_refused) {
   scrl_detections *found = NULL;
   scrl_detector_report unsized = {.struct_size = 0};
   scrl_detection each = {.struct_size = 4};
-  scrl_parameter_info info = {.struct_size = sizeof info};
+  scrl_state *state = NULL;
   uint64_t step = 77;
   size_t size = 77;
-  float value = 0;
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_new(NULL, dataset, NULL, NULL, &other));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_new(config, NULL, NULL, NULL, &other));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detector_new(config, dataset, NULL, NULL, NULL));
@@ -539,12 +544,9 @@ CASE(null_and_wrong_input_are_refused) {
   ANSWERS(SCRL_E_ARGUMENT, scrl_detections_count(found, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detections_at(found, 0, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_detections_at(found, 0, &each));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_parameter_count(detector, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_parameter_at(detector, 1 << 20, &info));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_parameter_at(detector, 0, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_parameter_read(detector, NULL, &value, 1));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_parameter_read(detector, "rpn.deltas.bias", NULL, 12));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_parameter_write(detector, "rpn.deltas.bias", NULL, 12));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_state(NULL, &state));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_detector_state(detector, NULL));
+  CHECK(!state);
   CHECK(step == 77 && size == 77 && !copy);
   scrl_detections_free(found), scrl_detections_free(found); /* the second does nothing */
   scrl_detections_free(NULL), scrl_detector_free(NULL);

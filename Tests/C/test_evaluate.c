@@ -199,17 +199,19 @@ CASE(features_that_are_not_finite_are_told) {
   scrl_config *config = small_config("40", "1");
   scrl_dataset *dataset = small_dataset();
   scrl_model *model = NULL;
-  scrl_parameter_info info = {.struct_size = sizeof info};
+  scrl_state *state = NULL;
+  scrl_state_info info = {.struct_size = sizeof info};
   scrl_linear_options options = {.struct_size = sizeof options};
   scrl_linear_report report = {.struct_size = sizeof report};
   options.epochs = 2, options.crops = -1;
   NEED(scrl_model_new(config, &model));
-  NEED(scrl_model_parameter_at(model, 0, &info));
+  NEED(scrl_model_state(model, &state));
+  NEED(scrl_state_at(state, 0, &info));
   float *huge = malloc((size_t)info.count * sizeof *huge);
   for (int64_t i = 0; i < info.count; i++) huge[i] = 3e38f;
-  OK(scrl_model_parameter_write(model, info.name, huge, (size_t)info.count));
+  OK(scrl_state_write(state, info.name, huge, (size_t)info.count));
   ANSWERS(SCRL_E_DIVERGED, scrl_evaluate_linear(model, dataset, NULL, &options, &report));
-  free(huge);
+  free(huge), scrl_state_free(state);
   scrl_model_free(model), scrl_dataset_free(dataset), scrl_config_free(config);
 }
 

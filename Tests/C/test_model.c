@@ -140,17 +140,20 @@ CASE(roi_align_refuses_what_names_no_place) {
 CASE(weights_follow_torchvision_and_survive_a_file) {
   scrl_config *config = small_config("40", "1");
   scrl_model *model = NULL, *loaded = NULL;
+  scrl_state *state = NULL, *same = NULL;
   size_t count = 0, again = 0;
   NEED(scrl_model_new(config, &model));
   NEED(scrl_model_save(model, in_scratch("model.h5")));
   NEED(scrl_model_load(in_scratch("model.h5"), &loaded));
-  OK(scrl_model_parameter_count(model, &count));
-  OK(scrl_model_parameter_count(loaded, &again));
+  NEED(scrl_model_state(model, &state));
+  NEED(scrl_model_state(loaded, &same));
+  OK(scrl_state_count(state, &count));
+  OK(scrl_state_count(same, &again));
   CHECK(count == again && count >= 100); /* ResNet-18: 20 convolutions, 20 norms of 4 or more */
   int stem = 0;
   for (size_t i = 0; i < count; i++) {
-    scrl_parameter_info info = {.struct_size = sizeof info};
-    NEED(scrl_model_parameter_at(model, i, &info));
+    scrl_state_info info = {.struct_size = sizeof info};
+    NEED(scrl_state_at(state, i, &info));
     size_t elements = (size_t)info.count;
     int64_t product = 1;
     for (int32_t k = 0; k < info.rank; k++) product *= info.shape[k];
@@ -159,35 +162,48 @@ CASE(weights_follow_torchvision_and_survive_a_file) {
     if (length >= suffix && strcmp(info.name + length - suffix, "encoder.conv1.weight") == 0)
       stem = info.shape[0] == 64 && info.shape[1] == 3 && info.shape[2] == 3;
     float *a = malloc(elements * sizeof *a), *b = malloc(elements * sizeof *b);
-    OK(scrl_model_parameter_read(model, info.name, a, elements));
-    OK(scrl_model_parameter_read(loaded, info.name, b, elements));
+    OK(scrl_state_read(state, info.name, a, elements));
+    OK(scrl_state_read(same, info.name, b, elements));
     CHECK(memcmp(a, b, elements * sizeof *a) == 0);
     free(a), free(b);
   }
   CHECK(stem);
+  scrl_state_free(state), scrl_state_free(same);
   scrl_model_free(model), scrl_model_free(loaded), scrl_config_free(config);
 }
 
-CASE(a_parameter_reads_back_what_was_written) {
+CASE(a_tensor_reads_back_what_was_written) {
   scrl_config *config = small_config("40", "1");
   scrl_model *model = NULL;
-  scrl_parameter_info info = {.struct_size = sizeof info};
+  scrl_state *state = NULL, *other = NULL;
+  scrl_state_info info = {.struct_size = sizeof info};
   NEED(scrl_model_new(config, &model));
-  NEED(scrl_model_parameter_at(model, 0, &info));
+  NEED(scrl_model_state(model, &state));
+  NEED(scrl_state_at(state, 0, &info));
   size_t count = (size_t)info.count;
   float *values = malloc(count * sizeof *values), *back = malloc(count * sizeof *back);
   for (size_t i = 0; i < count; i++) values[i] = (float)i * 0.5f;
-  OK(scrl_model_parameter_write(model, info.name, values, count));
-  OK(scrl_model_parameter_read(model, info.name, back, count));
+  OK(scrl_state_write(state, info.name, values, count));
+  OK(scrl_state_read(state, info.name, back, count));
   CHECK(memcmp(values, back, count * sizeof *values) == 0);
   values[0] = strtof("nan", NULL);
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_write(model, info.name, values, count));
-  ANSWERS(SCRL_E_SHAPE, scrl_model_parameter_write(model, info.name, back, count - 1));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_write(model, "no.such.name", back, count));
-  ANSWERS(SCRL_E_SHAPE, scrl_model_parameter_read(model, info.name, back, count + 1));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_read(model, "no.such.name", back, count));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_write(state, info.name, values, count));
+  ANSWERS(SCRL_E_SHAPE, scrl_state_write(state, info.name, back, count - 1));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_write(state, "no.such.name", back, count));
+  ANSWERS(SCRL_E_SHAPE, scrl_state_read(state, info.name, back, count + 1));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_read(state, "no.such.name", back, count));
+  NEED(scrl_model_state(model, &other)); /* another view sees the same tensors */
+  memset(values, 0, count * sizeof *values);
+  OK(scrl_state_read(other, info.name, values, count));
+  CHECK(memcmp(values, back, count * sizeof *values) == 0);
+  scrl_state_free(other);
+  scrl_model_free(model); /* a view outlives its owner */
+  OK(scrl_state_read(state, info.name, values, count));
+  CHECK(memcmp(values, back, count * sizeof *values) == 0);
+  scrl_state_free(state);
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_read(state, "x", values, count)); /* freed */
   free(values), free(back);
-  scrl_model_free(model), scrl_config_free(config);
+  scrl_config_free(config);
 }
 
 static void count_ranges(const char *line, void *user) {
@@ -280,7 +296,9 @@ CASE(null_and_wrong_input_are_refused) {
   int64_t shape[4];
   size_t size = 77;
   float values[8] = {0};
-  scrl_parameter_info info = {.struct_size = sizeof info};
+  const char *known = "online.encoder.bn1.bias";
+  scrl_state *state = NULL;
+  scrl_state_info info = {.struct_size = sizeof info}, unsized = {.struct_size = 0};
   no_data.data = NULL;
   clear(&v);
   NEED(scrl_model_new(config, &model));
@@ -303,15 +321,28 @@ CASE(null_and_wrong_input_are_refused) {
   ANSWERS(SCRL_E_IO, scrl_model_save(model, in_scratch("no folder/model.h5")));
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_config(NULL, &copy));
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_config(model, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_count(NULL, &size));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_count(model, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_at(NULL, 0, &info));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_at(model, 0, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_at(model, SIZE_MAX, &info));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_read(NULL, "x", values, 8));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_read(model, NULL, values, 8));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_write(NULL, "x", values, 8));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_model_parameter_write(model, NULL, values, 8));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_state(NULL, &state));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_state(model, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_model_state((scrl_model *)dataset, &state));
+  CHECK(!state);
+  NEED(scrl_model_state(model, &state));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_count(NULL, &size));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_count(state, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_count((scrl_state *)model, &size));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_at(NULL, 0, &info));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_at(state, 0, NULL));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_at(state, 0, &unsized));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_at(state, SIZE_MAX, &info));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_read(NULL, known, values, 8));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_read(state, NULL, values, 8));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_read(state, "x", values, 8));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_read(state, known, NULL, 64));
+  ANSWERS(SCRL_E_SHAPE, scrl_state_read(state, known, values, SIZE_MAX));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_write(NULL, known, values, 8));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_write(state, NULL, values, 8));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_write(state, known, NULL, 64));
+  ANSWERS(SCRL_E_SHAPE, scrl_state_write(state, known, values, SIZE_MAX));
+  scrl_state_free(state), scrl_state_free(NULL), scrl_state_free((scrl_state *)model);
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_feature_shape(NULL, "layer4", 1, 32, 32, shape));
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_feature_shape(model, NULL, 1, 32, 32, shape));
   ANSWERS(SCRL_E_ARGUMENT, scrl_model_feature_shape(model, "layer9", 1, 32, 32, shape));
@@ -340,7 +371,7 @@ int main(void) {
   RUN(roi_align_backward_spreads_what_it_is_given);
   RUN(roi_align_refuses_what_names_no_place);
   RUN(weights_follow_torchvision_and_survive_a_file);
-  RUN(a_parameter_reads_back_what_was_written);
+  RUN(a_tensor_reads_back_what_was_written);
   RUN(an_embedding_is_the_mean_of_layer4);
   RUN(prepared_pixels_are_normalised);
   RUN(null_and_wrong_input_are_refused);

@@ -89,6 +89,7 @@ static void every_kind_of_call(int round) {
   scrl_config *config = small_config("40", "1"), *copy = NULL;
   scrl_dataset *dataset = small_dataset();
   scrl_trainer *other = NULL;
+  scrl_state *state = NULL;
   size_t count = 0;
   char text[64];
   void *blocks[64];
@@ -106,7 +107,9 @@ static void every_kind_of_call(int round) {
     OK(scrl_trainer_save(asked, in_scratch("asked.h5")));
   }
   OK(scrl_trainer_step(asked, NULL));
-  OK(scrl_trainer_parameter_count(asked, &count));
+  OK(scrl_trainer_state(asked, &state));
+  OK(scrl_state_count(state, &count));
+  scrl_state_free(state);
   scrl_config_free(config), scrl_config_free(copy), scrl_dataset_free(dataset);
 }
 

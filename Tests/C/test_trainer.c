@@ -312,15 +312,17 @@ CASE(a_weight_that_is_not_finite_is_refused_and_a_diverged_loss_changes_nothing)
   scrl_trainer *trainer = new_trainer("40", "1", NULL);
   const char *name = "online.encoder.conv1.weight";
   enum { COUNT = 64 * 3 * 3 * 3 };
+  scrl_state *state = NULL;
   static float huge[COUNT], back[COUNT];
   for (int i = 0; i < COUNT; i++) huge[i] = 3e38f;
-  OK(scrl_trainer_parameter_write(trainer, name, huge, COUNT)); /* products overflow to inf */
+  NEED(scrl_trainer_state(trainer, &state));
+  OK(scrl_state_write(state, name, huge, COUNT)); /* products overflow to inf */
   ANSWERS(SCRL_E_DIVERGED, scrl_trainer_step(trainer, NULL));
-  OK(scrl_trainer_parameter_read(trainer, name, back, COUNT));
+  OK(scrl_state_read(state, name, back, COUNT));
   CHECK(memcmp(huge, back, sizeof huge) == 0);
   huge[0] = strtof("nan", NULL);
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_write(trainer, name, huge, COUNT));
-  scrl_trainer_free(trainer);
+  ANSWERS(SCRL_E_ARGUMENT, scrl_state_write(state, name, huge, COUNT));
+  scrl_state_free(state), scrl_trainer_free(trainer);
 }
 
 CASE(all_three_networks_list_their_weights) {
@@ -329,16 +331,18 @@ CASE(all_three_networks_list_their_weights) {
       "online.projector.bn.running_mean",     "predictor.fc2.weight",
       "target.encoder.layer4.1.bn2.bias",     "target.projector.fc2.weight"};
   scrl_trainer *trainer = new_trainer("40", "1", NULL);
+  scrl_state *state = NULL;
   size_t count = 0, found = 0;
-  NEED(scrl_trainer_parameter_count(trainer, &count));
+  NEED(scrl_trainer_state(trainer, &state));
+  NEED(scrl_state_count(state, &count));
   for (size_t i = 0; i < count; i++) {
-    scrl_parameter_info info = {.struct_size = sizeof info};
-    NEED(scrl_trainer_parameter_at(trainer, i, &info));
+    scrl_state_info info = {.struct_size = sizeof info};
+    NEED(scrl_state_at(state, i, &info));
     for (size_t k = 0; k < sizeof names / sizeof *names; k++)
       found += strcmp(info.name, names[k]) == 0;
   }
   CHECK(found == sizeof names / sizeof *names);
-  scrl_trainer_free(trainer);
+  scrl_state_free(state), scrl_trainer_free(trainer);
 }
 
 CASE(null_and_wrong_input_are_refused) {
@@ -348,10 +352,8 @@ CASE(null_and_wrong_input_are_refused) {
   scrl_config *config = small_config("40", "1"), *copy = NULL;
   scrl_dataset *dataset = small_dataset();
   scrl_step_report unsized = {.struct_size = 0};
-  scrl_parameter_info info = {.struct_size = sizeof info};
+  scrl_state *state = NULL;
   uint64_t step = 77;
-  size_t size = 77;
-  float value = 0;
   char text[2048];
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_new(NULL, dataset, NULL, &other));
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_new(config, dataset, NULL, NULL));
@@ -373,21 +375,12 @@ CASE(null_and_wrong_input_are_refused) {
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_progress(NULL, &step, &step));
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_config(NULL, &copy));
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_config(trainer, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_count(NULL, &size));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_count(trainer, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_at(NULL, 0, &info));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_at(trainer, 0, NULL));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_at(trainer, SIZE_MAX, &info));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_read(NULL, "x", &value, 1));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_read(trainer, "x", &value, 1));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_write(NULL, "x", &value, 1));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_write(trainer, NULL, &value, 1));
-  const char *known = "online.encoder.bn1.bias";
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_read(trainer, known, NULL, 64));
-  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_parameter_write(trainer, known, NULL, 64));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_state(NULL, &state));
+  ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_state(trainer, NULL));
+  CHECK(!state);
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_profile(NULL, text, sizeof text, NULL));
   ANSWERS(SCRL_E_ARGUMENT, scrl_trainer_profile(trainer, NULL, 8, NULL));
-  CHECK(step == 77 && size == 77 && copy == NULL);
+  CHECK(step == 77 && copy == NULL);
   OK(scrl_trainer_step(trainer, NULL));
   OK(scrl_trainer_profile(trainer, text, sizeof text, NULL));
   CHECK(text[0] == '{' && strstr(text, "\"backward\"") != NULL);

@@ -7,6 +7,7 @@ import ScrlKernels
 import ScrlPretraining
 import ScrlNN
 import ScrlTensor
+import ScrlTraining
 import TestReference
 
 private let size = 96  // S
@@ -66,7 +67,7 @@ struct Plan {
 final class Runner {
   let plan: Plan
   private(set) var losses: [[Double]] = []  // of each step: the method's, the probe's
-  private let trainer: Trainer
+  private let trainer: Trainer<Pretraining>
   private let engine: any Engine
   private let boxes: NpyArray?
 
@@ -75,8 +76,9 @@ final class Runner {
     self.plan = plan
     self.engine = engine
     boxes = plan.method == .scrl ? try folder.array(plan.source + "_boxes") : nil
-    trainer = try Trainer(plan.config(quirks), dataset: nil, engine: engine)
-    for entry in trainer.state.state {
+    trainer = try Trainer(
+      plan.config(quirks), dataset: nil, folder: nil, engine: engine)
+    for entry in trainer.task.state.state {
       try entry.tensor.assign(plain: first(entry.name, entry.tensor.plainShape))
     }
   }
@@ -114,8 +116,9 @@ final class Runner {
   }
 
   func compare(_ reference: NpyArray) throws -> Comparison {
-    guard reference.shape[0] == trainer.state.state.count else {
-      throw ScrlError(.shape, "\(reference.shape[0]) tensors, not \(trainer.state.state.count)")
+    guard reference.shape[0] == trainer.task.state.state.count else {
+      throw ScrlError(
+        .shape, "\(reference.shape[0]) tensors, not \(trainer.task.state.state.count)")
     }
     var comparison = Comparison()
     for (index, tensor) in try kept().enumerated() {
@@ -126,7 +129,7 @@ final class Runner {
 
   /// Every tensor of now as fixtures keep them.
   func kept() throws -> [KeptTensor] {
-    try trainer.state.state.map { entry in
+    try trainer.task.state.state.map { entry in
       KeptTensor(
         name: entry.name, values: try entry.tensor.plain(),
         first: try first(entry.name, entry.tensor.plainShape), engine.workers)

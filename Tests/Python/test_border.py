@@ -1,17 +1,19 @@
 """NULL and nonsense for every C function: an error status, never a crash. In one child process a
 function, so that a crash names its function."""
 
+import ctypes
+
 import pytest
 
 from conftest import needs_library, python
-from scrl import _ffi
+from scrl import _abi
 
 CHILD = """
 import ctypes, sys
-from scrl import _ffi
+from scrl import _abi
 name = sys.argv[1]
-result, kinds = _ffi.FUNCTIONS[name]
-function = getattr(_ffi.lib, name)
+result, kinds = _abi.header.FUNCTIONS[name]
+function = getattr(_abi.lib, name)
 
 def nothing(kind):
     if kind in (ctypes.c_char_p, ctypes.c_void_p) or hasattr(kind, "contents"):
@@ -19,8 +21,8 @@ def nothing(kind):
     return kind() if hasattr(kind, "_restype_") else 0
 
 def wrong(kind):
-    opaque = (_ffi.scrl_config, _ffi.scrl_writer, _ffi.scrl_dataset, _ffi.scrl_model,
-              _ffi.scrl_trainer, _ffi.scrl_detector, _ffi.scrl_detections)
+    opaque = (_abi.header.scrl_config, _abi.header.scrl_writer, _abi.header.scrl_dataset, _abi.header.scrl_model,
+              _abi.header.scrl_trainer, _abi.header.scrl_detector, _abi.header.scrl_detections)
     if hasattr(kind, "contents") and kind._type_ in opaque:
         block = ctypes.create_string_buffer(4096)  # memory that is no handle of the library's
         keep.append(block)
@@ -43,12 +45,12 @@ for make in (nothing, wrong):
 
 
 @needs_library
-@pytest.mark.parametrize("name", _ffi.FUNCTIONS)
+@pytest.mark.parametrize("name", _abi.header.FUNCTIONS)
 def test_null_and_nonsense_are_refused(name):
     done = python("-c", CHILD, name, timeout=60)
     assert done.returncode == 0, f"{name}: exit {done.returncode}: {done.stderr[-400:]}"
     answers_no_status = ("scrl_abi", "scrl_name_is_hidden")  # a number, 0 or 1
-    if _ffi.FUNCTIONS[name][0] is _ffi.status and name not in answers_no_status:
+    if _abi.header.FUNCTIONS[name][0] is ctypes.c_int32 and name not in answers_no_status:
         answers = [int(line) for line in done.stdout.split()]
         assert all(answer < 0 for answer in answers), (name, answers)
 
@@ -58,10 +60,10 @@ def test_null_and_nonsense_are_refused(name):
 def test_results_are_untouched_on_error():
     import ctypes
 
-    pointer = _ffi.config_p()
-    assert _ffi.lib.scrl_config_new(b"no such preset", ctypes.byref(pointer)) == -2
+    pointer = _abi.config_p()
+    assert _abi.lib.scrl_config_new(b"no such preset", ctypes.byref(pointer)) == -2
     assert not pointer
-    assert b"no such preset" in _ffi.lib.scrl_last_error()
+    assert b"no such preset" in _abi.lib.scrl_last_error()
 
 
 @needs_library
@@ -69,6 +71,6 @@ def test_every_status_has_a_name():
     from scrl.errors import BY_STATUS
 
     for status, kind in BY_STATUS.items():
-        assert _ffi.lib.scrl_status_name(status).decode() == kind.name
-    assert _ffi.lib.scrl_status_name(0) == b"SCRL_OK"
-    assert _ffi.lib.scrl_status_name(12345) == b"SCRL_E_?"
+        assert _abi.lib.scrl_status_name(status).decode() == kind.name
+    assert _abi.lib.scrl_status_name(0) == b"SCRL_OK"
+    assert _abi.lib.scrl_status_name(12345) == b"SCRL_E_?"

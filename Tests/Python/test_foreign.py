@@ -16,7 +16,7 @@ from PIL import Image
 import scrl
 import torch_writer
 from conftest import needs_library, python, small
-from scrl import _ffi
+from scrl import _abi
 
 
 def picture(form):
@@ -212,15 +212,15 @@ def test_paths_of_wrong_types_are_one_error(data):
 
 @needs_library
 def test_descriptions_of_files(place, tmp_path):
-    assert _ffi.described(place / "dataset") == "is a libscrl dataset"
-    assert _ffi.described(place / "checkpoint") == "is a libscrl checkpoint"
+    assert _abi.described(place / "dataset") == "is a libscrl dataset"
+    assert _abi.described(place / "checkpoint") == "is a libscrl checkpoint"
     strange = tmp_path / "x"
     strange.write_bytes(picture("PNG"))
     raw = bytes(tmp_path) + b"/\xff\xfe"
     os.rename(strange, raw)
-    assert _ffi.described(raw, "dataset").startswith("is a PNG picture · expected a dataset")
+    assert _abi.described(raw, "dataset").startswith("is a PNG picture · expected a dataset")
     with pytest.raises(scrl.ArgumentError, match="expected one of dataset"):
-        _ffi.described(raw, "nonsense")
+        _abi.described(raw, "nonsense")
 
 
 @needs_library

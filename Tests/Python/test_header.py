@@ -1,12 +1,14 @@
-"""The ctypes of _ffi.py are those of scrl.h: functions, structs, callbacks, status numbers."""
+"""The ctypes of _abi/header.py are those of scrl.h: functions, structs, callbacks, status numbers."""
 
 import ctypes
 import re
+import subprocess
+import sys
 
 import pytest
 
 from conftest import REPOSITORY
-from scrl import _ffi, errors
+from scrl import _abi, errors
 
 RAW = (REPOSITORY / "include" / "scrl.h").read_text("utf-8")
 TEXT = re.sub(r"//.*", "", re.sub(r"/\*.*?\*/", "", RAW, flags=re.S))
@@ -31,7 +33,7 @@ def ctype(declaration: str):
         kind, stars = (ctypes.c_char_p, stars - 1) if "const" in declaration else (
             ctypes.c_char, stars)
     else:
-        kind = SCALARS.get(base) or getattr(_ffi, base)
+        kind = SCALARS.get(base) or getattr(_abi.header, base)
     for _ in range(stars):
         kind = ctypes.POINTER(kind)
     if array:
@@ -60,13 +62,13 @@ def test_the_header_was_understood():
 
 
 def test_every_function_is_typed_and_no_other():
-    assert list(_ffi.FUNCTIONS) == list(FUNCTIONS)
+    assert list(_abi.header.FUNCTIONS) == list(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_has_the_headers_types(name):
     result, arguments = FUNCTIONS[name]
-    mine, my_arguments = _ffi.FUNCTIONS[name]
+    mine, my_arguments = _abi.header.FUNCTIONS[name]
     assert mine == result
     assert my_arguments == arguments
 
@@ -80,14 +82,14 @@ def test_struct_has_the_headers_fields(name, body):
             continue
         field = re.search(r"(\w+)\s*(?:\[\d+\])?\s*$", statement.strip())[1]
         fields.append((field, as_field(ctype(statement.strip()))))
-    assert [(n, t) for n, t in getattr(_ffi, name)._fields_] == fields
-    assert getattr(_ffi, name)().struct_size == ctypes.sizeof(getattr(_ffi, name))
+    assert [(n, t) for n, t in getattr(_abi.header, name)._fields_] == fields
+    assert getattr(_abi.header, name)().struct_size == ctypes.sizeof(getattr(_abi.header, name))
 
 
 @pytest.mark.parametrize("result, name, arguments", re.findall(
     r"typedef (\w+) \(\*(scrl_\w+)\)\(([^)]*)\)", TEXT))
 def test_callback_has_the_headers_types(result, name, arguments):
-    kind = getattr(_ffi, name)
+    kind = getattr(_abi.header, name)
     assert kind._restype_ == ctype(result + " ")
     assert list(kind._argtypes_) == [as_argument(ctype(a)) for a in arguments.split(",")]
 
@@ -100,10 +102,36 @@ def test_every_status_has_its_exception():
 
 
 def test_abi_number_is_the_headers():
-    assert _ffi.ABI == int(re.search(r"#define SCRL_ABI (\d+)", RAW)[1])
+    assert _abi.header.SCRL_ABI == int(re.search(r"#define SCRL_ABI (\d+)", RAW)[1])
 
 
 def test_package_version_is_the_headers():
     import scrl
 
     assert scrl.__version__ == re.search(r'#define SCRL_VERSION "(.*)"', RAW)[1]
+
+
+def run_abi(repository, *arguments):
+    return subprocess.run([sys.executable, repository / "scripts" / "abi", *arguments],
+                          capture_output=True, text=True)
+
+
+def test_the_committed_types_are_what_the_header_gives():
+    done = run_abi(REPOSITORY, "--check")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("declaration", [
+    "scrl_status scrl_more(scrl_nothing *nothing);", "typedef struct scrl_bare { int32_t x; } "
+    "scrl_bare;", "enum { SCRL_SUM = 1 + 1 };", "long scrl_more(void);", "#pragma once",
+])
+def test_a_declaration_that_is_not_understood_is_refused_with_its_line(tmp_path, declaration):
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "include").mkdir()
+    script = (REPOSITORY / "scripts" / "abi").read_text("utf-8")
+    (tmp_path / "scripts" / "abi").write_text(script, "utf-8")
+    header = tmp_path / "include" / "scrl.h"
+    header.write_text(RAW + declaration + "\n", "utf-8")
+    done = run_abi(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{header}:{RAW.count(chr(10)) + 1}: ")

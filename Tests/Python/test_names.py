@@ -92,19 +92,19 @@ def labelled(folder, categories, path, swap: bool = False) -> None:
     swap  the first two labels are each other's: what no name tells.
     """
     from ctypes import byref
-    from scrl import _ffi
-    from scrl._ffi import lib
+    from scrl import _abi
+    from scrl._abi import lib
 
-    writer = _ffi.writer_p()
-    _ffi.check(lib.scrl_writer_new(_ffi.path_bytes(path), byref(writer)))
+    writer = _abi.writer_p()
+    _abi.check(lib.scrl_writer_new(_abi.path_bytes(path), byref(writer)))
     for name in categories:
-        _ffi.check(lib.scrl_writer_add_class(writer, name.encode(), None))
+        _abi.check(lib.scrl_writer_add_class(writer, name.encode(), None))
     for label, (name, category) in enumerate(categories.items()):
         for file in sorted((folder / f"{category}-{name}".strip()).iterdir()):
-            _ffi.check(lib.scrl_writer_add_file(
-                writer, _ffi.path_bytes(file),
-                byref(_ffi.scrl_annotation(label=1 - label if swap else label))))
-    _ffi.check(lib.scrl_writer_finish(writer))
+            _abi.check(lib.scrl_writer_add_file(
+                writer, _abi.path_bytes(file),
+                byref(_abi.header.scrl_annotation(label=1 - label if swap else label))))
+    _abi.check(lib.scrl_writer_finish(writer))
     lib.scrl_writer_free(writer)
 
 
@@ -230,16 +230,16 @@ def test_the_shell_tells_what_a_judge_left_out(place, model):
 
 def test_files_without_names_are_compared_by_number_and_it_is_told(place, model, tmp_path, log):
     from ctypes import byref
-    from scrl import _ffi
-    from scrl._ffi import lib
+    from scrl import _abi
+    from scrl._abi import lib
 
-    writer = _ffi.writer_p()
-    _ffi.check(lib.scrl_writer_new(_ffi.path_bytes(tmp_path / "bare.h5"), byref(writer)))
+    writer = _abi.writer_p()
+    _abi.check(lib.scrl_writer_new(_abi.path_bytes(tmp_path / "bare.h5"), byref(writer)))
     for label, kind in enumerate(("1-bolt", "2-nut")):
         for file in sorted((place / "things-train" / kind).iterdir()):
-            _ffi.check(lib.scrl_writer_add_file(
-                writer, _ffi.path_bytes(file), byref(_ffi.scrl_annotation(label=label))))
-    _ffi.check(lib.scrl_writer_finish(writer))
+            _abi.check(lib.scrl_writer_add_file(
+                writer, _abi.path_bytes(file), byref(_abi.header.scrl_annotation(label=label))))
+    _abi.check(lib.scrl_writer_finish(writer))
     lib.scrl_writer_free(writer)
     test = tmp_path / "other.h5"
     shutil.copyfile(tmp_path / "bare.h5", test)

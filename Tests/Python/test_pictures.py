@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 
 import scrl
 from conftest import needs_library, python
-from scrl import _ffi, drawing, reading
+from scrl import _abi, drawing, reading
 from scrl.pack_report import PackReport, PictureNote
 
 pytestmark = needs_library
@@ -644,7 +644,7 @@ def test_other_walks_leave_out_the_same(tree, tmp_path):
     files, hidden = reading.files_below(str(tree))
     assert [os.path.relpath(path, tree) for path in files] == sorted(SHOWN)
     assert len(hidden) == len(HIDDEN)
-    assert _ffi.is_hidden("Thumbs.DB") and not _ffi.is_hidden("thumbs") and not _ffi.is_hidden("")
+    assert _abi.is_hidden("Thumbs.DB") and not _abi.is_hidden("thumbs") and not _abi.is_hidden("")
     # Pascal VOC and Cityscapes: what macOS puts beside their files is none of them
     from scrl import annotation_files, cityscapes
 

@@ -337,7 +337,7 @@ def test_a_run_killed_before_its_first_checkpoint_is_begun_again(data, tmp_path)
 
 def test_the_clock_writes_checkpoints_that_a_killed_run_goes_on_from_exactly(data, tmp_path):
     # Without algorithms chosen by time: two runs of their own are compared.
-    values = {"checkpoint.minutes": 0.005, "train.steps": 60, "compute.winograd": "off"}
+    values = {"checkpoint.minutes": 0.02, "train.steps": 60, "compute.winograd": "off"}
     run = tmp_path / "run"
     process = pretrain(data, run, **values)
     wait_for(lambda: (run / "checkpoint.h5").exists() and lines_of(run / "metrics.jsonl") > 20,
@@ -405,7 +405,7 @@ def test_a_checkpoint_file_goes_on_in_its_folder(data, tmp_path):
     alone.mkdir()
     os.link(run / "checkpoint-00000002.h5", alone / "c.h5")
     process = scrl_shell("resume", alone / "c.h5", before=default_signals)
-    time.sleep(3)
+    time.sleep(6)  # until it trains: a file of its own shows nothing that one could wait for
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 143 and "all is saved" in told, told

@@ -4,6 +4,7 @@ import ScrlImage
 import ScrlPretraining
 import ScrlStore
 import ScrlTensor
+import ScrlTraining
 import Testing
 
 @testable import ScrlDetection
@@ -199,7 +200,7 @@ struct DetectorDataTests {
     let place = try TrainingPlace(classes: []) { index, boxes in
       if index == 2 { boxes[0].label = 2_000_000_000 }
     }
-    let detector = try TrainingPlace().run().trainer.detector
+    let detector = try TrainingPlace().run().task.detector
     let uses: [() throws -> Void] = [
       { _ = try place.run() },
       { _ = try detector.measure(try place.reader(), masks: false, results: nil) { _, _ in true } },

@@ -7,6 +7,7 @@ import ScrlNN
 import ScrlStore
 import ScrlTensor
 import Testing
+import ScrlTraining
 
 @testable import ScrlDetection
 
@@ -22,7 +23,7 @@ struct DetectorTrainingTests {
     let first = try place.run()
     try first.run(steps: 2) { _ in true }
     try first.save(place.path("part.h5"))
-    let second = try DetectorRun(
+    let second = try Trainer<DetectorTraining>(
       resuming: place.path("part.h5"), dataset: nil, makeEngine: tinyEngine)
     #expect(second.stepsDone == 2)
     try second.run(steps: 0) { _ in true }
@@ -37,7 +38,7 @@ struct DetectorTrainingTests {
     for threads in [1, 3] {
       let run = try place.run(loaderThreads: threads)
       try run.run(steps: 3) { _ in true }
-      results.append(try weights(run.trainer.detector))
+      results.append(try weights(run.task.detector))
     }
     #expect(results[0] == results[1])
   }
@@ -63,10 +64,10 @@ struct DetectorTrainingTests {
     let place = try TrainingPlace()
     for (norm, freezeAt) in [(DetectConfig.Norm.frozen, 2), (.trained, 0)] {
       let run = try place.run { ($0.norm, $0.freezeAt) = (norm, freezeAt) }
-      let state = run.trainer.detector.state.state
-      let before = try weights(run.trainer.detector)
+      let state = run.task.detector.state.state
+      let before = try weights(run.task.detector)
       _ = try run.step()
-      for (entry, (old, new)) in zip(state, zip(before, try weights(run.trainer.detector))) {
+      for (entry, (old, new)) in zip(state, zip(before, try weights(run.task.detector))) {
         let isNorm = entry.name.contains("bn") || entry.name.contains("downsample.1")
         let isFrozen =
           freezeAt == 2
@@ -80,13 +81,13 @@ struct DetectorTrainingTests {
   @Test("the encoder of a pretrained checkpoint is taken over, another architecture refused")
   func pretrained() throws {
     let place = try TrainingPlace()
-    var config = Preset.scrlSmall.config
+    var config = Preset.standard.config
     (config.headHidden, config.headOutput, config.seed) = (16, 8, 99)
     let backbone = try Backbone(config, engine: try tinyEngine(config))
     try backbone.save(place.path("backbone.h5"))
     let run = try place.run(weights: place.path("backbone.h5"))
     let name = "layer2.0.conv1.weight"
-    let mine = run.trainer.detector.state.state.first { $0.name == "encoder." + name }
+    let mine = run.task.detector.state.state.first { $0.name == "encoder." + name }
     let theirs = backbone.state.first { $0.name == "online.encoder." + name }
     #expect(try mine?.tensor.plain().array == theirs?.tensor.plain().array)
 
@@ -104,9 +105,9 @@ struct DetectorTrainingTests {
     let place = try TrainingPlace()
     let first = try place.run()
     _ = try first.step()
-    try first.trainer.detector.save(place.path("two.h5"))
+    try first.task.detector.save(place.path("two.h5"))
     let second = try place.run({ $0.classes = 5 }, weights: place.path("two.h5"))
-    let (old, new) = (first.trainer.detector.state.state, second.trainer.detector.state.state)
+    let (old, new) = (first.task.detector.state.state, second.task.detector.state.state)
     for (a, b) in zip(old, new) where a.tensor.plainShape == b.tensor.plainShape {
       #expect(try a.tensor.plain().array == b.tensor.plain().array, "\(a.name)")
     }
@@ -122,10 +123,10 @@ struct DetectorTrainingTests {
     try run.run(steps: 0) { _ in true }
     try run.save(place.path("run.h5"))
     let loaded = try Detector.load(place.path("run.h5"), makeEngine: tinyEngine)
-    #expect(loaded.classes == run.trainer.detector.classes)
+    #expect(loaded.classes == run.task.detector.classes)
     #expect(loaded.classes.name(of: 1) == "wide" && loaded.classes.categoryID(of: 1) == 2)
     let image = try decoded(try place.reader(), 0)
-    let (a, b) = (try run.trainer.detector.detect(image), try loaded.detect(image))
+    let (a, b) = (try run.task.detector.detect(image), try loaded.detect(image))
     #expect(!a.isEmpty && a.map(\.box) == b.map(\.box) && a.map(\.score) == b.map(\.score))
     #expect(a.map(\.mask) == b.map(\.mask))
   }
@@ -135,7 +136,7 @@ struct DetectorTrainingTests {
     let place = try TrainingPlace()
     let run = try place.run { $0.scoreThreshold = 0 }
     for (height, width) in [(30, 200), (200, 30), (1, 1), (64, 64)] {
-      let found = try run.trainer.detector.detect(RGBImage(width: width, height: height))
+      let found = try run.task.detector.detect(RGBImage(width: width, height: height))
       for each in found {
         #expect(each.box.x0 >= 0 && each.box.x1 <= Float(width))
         #expect(each.box.y0 >= 0 && each.box.y1 <= Float(height))
@@ -151,7 +152,7 @@ struct DetectorTrainingTests {
       "box_predictor.deltas.weight", "mask_head.predictor.weight",
     ])
   func notFinite(name: String) throws {
-    let detector = try TrainingPlace().run { $0.scoreThreshold = 0 }.trainer.detector
+    let detector = try TrainingPlace().run { $0.scoreThreshold = 0 }.task.detector
     let entry = try #require(
       detector.state.state.first { $0.name == name }, "\(detector.state.state.map(\.name))")
     let nan = [Float](repeating: .nan, count: entry.tensor.plainCount)
@@ -164,7 +165,7 @@ struct DetectorTrainingTests {
   @Test("measuring leaves out what cannot be read, with its objects, and says so")
   func unreadable() throws {
     let place = try TrainingPlace(images: 3)
-    let detector = try place.run { $0.scoreThreshold = 0.3 }.trainer.detector
+    let detector = try place.run { $0.scoreThreshold = 0.3 }.task.detector
     let whole = try detector.measure(try place.reader(), masks: true, results: nil) { _, _ in true }
     #expect(whole.images == 3 && whole.leftOut == 0)
     let torn = try TrainingPlace(images: 3, tornImage: 1)
@@ -184,14 +185,14 @@ struct DetectorTrainingTests {
     let place = try TrainingPlace()
     let run = try place.run()
     let name = "rpn.conv.weight"
-    let entry = try #require(run.trainer.detector.state.state.first { $0.name == name })
+    let entry = try #require(run.task.detector.state.state.first { $0.name == name })
     let huge = [Float](repeating: 3e38, count: entry.tensor.plainCount)
     try huge.withUnsafeBufferPointer { try entry.tensor.writePlain(from: $0) }
-    let before = try weights(run.trainer.detector)
+    let before = try weights(run.task.detector)
     #expect {
       _ = try run.step()
     } throws: { ($0 as? ScrlError)?.code == .diverged }
-    #expect(try weights(run.trainer.detector) == before)
+    #expect(try weights(run.task.detector) == before)
     #expect(run.stepsDone == 0)
   }
 
@@ -202,7 +203,7 @@ struct DetectorTrainingTests {
     let run = try place.run {
       ($0.clip, $0.momentum, $0.weightDecay, $0.warmupSteps) = (0.25, 0, 0, 0)
     }
-    let trained = run.trainer.detector.network.trained
+    let trained = run.task.detector.network.trained
     let before = try trained.map { try $0.parameter.plain().array }
     let report = try run.step()
     #expect(report.gradientNorm > 0.25)
@@ -226,19 +227,20 @@ struct DetectorTrainingTests {
         try run.run(steps: 0) { $0.step < 2 }
       } throws: { ($0 as? ScrlError)?.code == .cancelled }
       #expect {
-        _ = try DetectorRun(resuming: folder, dataset: nil, makeEngine: tinyEngine)
+        _ = try Trainer<DetectorTraining>(resuming: folder, dataset: nil, makeEngine: tinyEngine)
       } throws: { ($0 as? ScrlError)?.code == .state && "\($0)".contains("in use by") }
     }
     let lines = try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8)
       .split(separator: "\n")
     #expect(lines.count == 2 && lines[0].hasPrefix("{\"step\": 1, \"epoch\": 0, \"loss\": "))
     do {
-      let resumed = try DetectorRun(resuming: folder, dataset: nil, makeEngine: tinyEngine)
+      let resumed = try Trainer<DetectorTraining>(
+        resuming: folder, dataset: nil, makeEngine: tinyEngine)
       #expect(resumed.stepsDone == 2)
     }
     let other = try TrainingPlace { index, boxes in if index == 0 { boxes.removeLast() } }
     #expect {
-      _ = try DetectorRun(
+      _ = try Trainer<DetectorTraining>(
         resuming: folder, dataset: try other.reader(), makeEngine: tinyEngine)
     } throws: { ($0 as? ScrlError)?.code == .data }
     #expect(throws: ScrlError.self) { _ = try place.run(folder: folder) }
@@ -247,15 +249,15 @@ struct DetectorTrainingTests {
   @Test("checkpoints of another kind are told apart by name")
   func otherKinds() throws {
     let place = try TrainingPlace()
-    let config = Preset.scrlSmall.config
+    let config = Preset.standard.config
     try Backbone(config, engine: try tinyEngine(config)).save(place.path("backbone.h5"))
     #expect {
       _ = try Detector.load(place.path("backbone.h5"), makeEngine: tinyEngine)
     } throws: { ($0 as? ScrlError)?.code == .format && "\($0)".contains("no detector") }
     let run = try place.run()
-    try run.trainer.detector.save(place.path("inference.h5"))
+    try run.task.detector.save(place.path("inference.h5"))
     #expect {
-      _ = try DetectorRun(
+      _ = try Trainer<DetectorTraining>(
         resuming: place.path("inference.h5"), dataset: nil, makeEngine: tinyEngine)
     } throws: { ($0 as? ScrlError)?.code == .format }
     #expect {
@@ -263,7 +265,7 @@ struct DetectorTrainingTests {
     } throws: { ($0 as? ScrlError)?.code == .format }
     try run.save(place.path("training.h5"))
     #expect {
-      _ = try TrainingRun(
+      _ = try Trainer<Pretraining>(
         resuming: place.path("training.h5"), dataset: nil, makeEngine: tinyEngine)
     } throws: { ($0 as? ScrlError)?.code == .format && "\($0)".contains("detector") }
   }

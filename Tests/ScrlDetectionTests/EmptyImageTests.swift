@@ -10,6 +10,7 @@ import ScrlStore
 import ScrlTensor
 import TestSupport
 import Testing
+import ScrlTraining
 
 @testable import ScrlDetection
 
@@ -46,7 +47,7 @@ struct EmptyImageTests {
   @Test("make steps of their own, and a resumed run has the bytes of an unbroken one")
   func training() throws {
     let place = try place()
-    func begin() throws -> DetectorRun {
+    func begin() throws -> Trainer<DetectorTraining> {
       try place.run { ($0.empty, $0.batch, $0.steps) = (true, 1, 4) }
     }
     let whole = try begin()
@@ -63,9 +64,9 @@ struct EmptyImageTests {
     let first = try begin()
     try first.run(steps: 2) { _ in true }
     try first.save(place.path("part.h5"))
-    let second = try DetectorRun(
+    let second = try Trainer<DetectorTraining>(
       resuming: place.path("part.h5"), dataset: nil, makeEngine: tinyEngine)
-    #expect(second.trainer.samples.images == [0, 1, 2, 5])
+    #expect(second.task.samples.images == [0, 1, 2, 5])
     try second.run(steps: 0) { _ in true }
     try second.save(place.path("joined.h5"))
     #expect(try fileBytes(place.path("joined.h5")) == fileBytes(place.path("whole.h5")))

@@ -6,6 +6,7 @@ import ScrlImage
 import ScrlKernels
 import ScrlPretraining
 import ScrlStore
+import ScrlTraining
 
 @testable import ScrlDetection
 
@@ -58,11 +59,11 @@ final class TrainingPlace {
   func run(
     _ change: (inout DetectConfig) -> Void = { _ in }, weights: String? = nil,
     folder: String? = nil, loaderThreads: Int = 1
-  ) throws -> DetectorRun {
+  ) throws -> Trainer<DetectorTraining> {
     var config = tinyConfig()
     change(&config.detect)
     config.loaderThreads = loaderThreads
-    return try DetectorRun(
+    return try Trainer<DetectorTraining>(
       config, dataset: try reader(), weights: weights, folder: folder,
       engine: try tinyEngine(config))
   }
@@ -97,7 +98,8 @@ func tinyEngine(_ config: Config) throws(ScrlError) -> any Engine {
 
 /// Seconds for a few steps.
 func tinyConfig() -> Config {
-  var config = Preset.detectSmall.config
+  var config = Config()
+  (config.architecture, config.detect) = (.resnet18, .small)
   (config.threads, config.loaderThreads, config.seed) = (1, 1, 3)
   (config.detect.batch, config.detect.steps, config.detect.minSizes) = (2, 4, [64])
   (config.detect.testSize, config.detect.maxSize) = (64, 128)

@@ -47,7 +47,7 @@ private func evaluate(
   _ train: ColourSet, _ test: ColourSet?, _ change: (inout LinearOptions) -> Void,
   listener: @escaping LinearListener = { _ in true }
 ) throws -> LinearReport {
-  var config = Preset.scrlSmall.config
+  var config = Preset.standard.config
   (config.architecture, config.stem, config.roiStage) = (.resnet18, .imagenet, .layer1)
   (config.viewSize, config.boxMinSize, config.threads) = (16, 8, 1)
   let engine = try OpenBLASEngine(workers: Workers(1))

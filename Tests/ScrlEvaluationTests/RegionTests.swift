@@ -45,7 +45,7 @@ private final class BoxSet {
 private func evaluate(
   _ set: BoxSet, _ change: (inout RegionOptions) -> Void = { _ in }
 ) throws -> (regions: RegionReport, retrieval: RetrievalReport) {
-  var config = Preset.scrlSmall.config
+  var config = Preset.standard.config
   (config.architecture, config.stem, config.roiStage) = (.resnet18, .imagenet, .layer1)
   (config.viewSize, config.boxMinSize, config.threads) = (32, 8, 1)
   let engine = try OpenBLASEngine(workers: Workers(1))

@@ -7,6 +7,7 @@ import ScrlOneDNN
 import ScrlStore
 import TestSupport
 import Testing
+import ScrlTraining
 
 @testable import ScrlPretraining
 
@@ -27,14 +28,14 @@ struct AlgorithmTests {
   func contrary() throws {
     let run = try place.run(engine: engine(.whereFaster))
     _ = try run.step()
-    let chosen = run.trainer.engine.algorithmChoices
+    let chosen = run.task.engine.algorithmChoices
     guard !chosen.isEmpty else { return }  // no AVX-512, no Winograd
     let flipped = flip(chosen)
     #expect(chosen.contains("threads 1: ") && flip(flipped) == chosen)
     let (whole, joined) = try wholeAndJoined(.whereFaster, told: flipped)
     #expect(whole == joined)
     let resumed = try place.resume(place.path("part.h5"), engine: engine(.whereFaster))
-    #expect(resumed.trainer.engine.algorithmChoices == flipped)
+    #expect(resumed.task.engine.algorithmChoices == flipped)
     let (free, _) = try wholeAndJoined(.whereFaster, told: "")
     #expect(free != whole, "the choices show in the numbers")
   }
@@ -51,7 +52,7 @@ struct AlgorithmTests {
   func malformed() throws {
     let run = try place.run(engine: engine(.whereFaster))
     _ = try run.step()
-    let chosen = run.trainer.engine.algorithmChoices
+    let chosen = run.task.engine.algorithmChoices
     guard !chosen.isEmpty else { return }
     try run.save(place.path("run.h5"))
     try copy(
@@ -68,20 +69,20 @@ struct AlgorithmTests {
   /// Where a run of three steps ends, and one that goes on from its first.
   private func wholeAndJoined(_ use: WinogradUse, told: String) throws -> ([[Float]], [[Float]]) {
     let whole = try place.run({ $0.steps = 3 }, engine: engine(use))
-    try whole.trainer.engine.restoreAlgorithms(told)
+    try whole.task.engine.restoreAlgorithms(told)
     try whole.run(steps: 1) { _ in true }
     try whole.save(place.path("part.h5"))
     try whole.run(steps: 0) { _ in true }
     let joined = try place.resume(place.path("part.h5"), engine: engine(use))
     try joined.run(steps: 0) { _ in true }
-    #expect(joined.trainer.engine.algorithmChoices == whole.trainer.engine.algorithmChoices)
+    #expect(joined.task.engine.algorithmChoices == whole.task.engine.algorithmChoices)
     return (try numbers(whole), try numbers(joined))
   }
 }
 
 /// All that a checkpoint holds of weights, statistics and momentum.
-private func numbers(_ run: TrainingRun) throws -> [[Float]] {
-  try weights(run) + run.trainer.optimizer.buffers.map { try $0.plain().array }
+private func numbers(_ run: Trainer<Pretraining>) throws -> [[Float]] {
+  try weights(run) + run.task.optimizer.buffers.map { try $0.plain().array }
 }
 
 private func engine(

@@ -6,7 +6,7 @@ import Testing
 @Suite("Config")
 struct ConfigTests {
   @Test(
-    "every key accepts the text it gives, and changes nothing by that", arguments: Preset.allCases)
+    "every key accepts the text it gives, and changes nothing by that", arguments: Preset.all)
   func roundTrip(preset: Preset) throws {
     var config = preset.config
     for key in ConfigKey.all { try config.set(key.name, key.read(config)) }
@@ -15,7 +15,7 @@ struct ConfigTests {
 
   @Test("the text of a config rebuilds it")
   func textRoundTrip() throws {
-    var config = Preset.scrl1000.config
+    var config = try Preset.named("scrl-1000ep").config
     try config.set("views.crop_scale", "0.08:0.9")
     try config.set("optimizer.weight_decay", "0.1")
     try config.set("seed", "12345678901234567")
@@ -63,35 +63,35 @@ struct ConfigTests {
       [("views.size", "64"), ("boxes.per_image", "1000")],
     ])
   func contradictions(settings: [(String, String)]) throws {
-    var config = Preset.scrl200.config
+    var config = try Preset.named("scrl-200ep").config
     for (key, value) in settings { try config.set(key, value) }
     #expect(throws: ScrlError.self) { try config.check() }
   }
 
   @Test("what a view holds is not refused")
   func boxesThatFit() throws {
-    var config = Preset.scrl200.config
+    var config = try Preset.named("scrl-200ep").config
     (config.boxIoUThreshold, config.boxesPerImage) = (0, 49)
     try config.check()
     (config.boxIoUThreshold, config.boxesPerImage, config.viewSize) = (1, 1024, 64)
     try config.check()
-    for preset in Preset.allCases { try preset.config.check() }
+    for preset in Preset.all { try preset.config.check() }
   }
 
   @Test("the published presets hold the published values")
-  func published() {
-    for preset in [Preset.scrl200, .byol200] {
+  func published() throws {
+    for preset in try ["scrl-200ep", "byol-200ep"].map(Preset.named) {
       let config = preset.config
       #expect((config.baseRate, config.weightDecay, config.emaMomentum) == (0.45, 1e-6, 0.97))
       #expect((config.epochs, config.warmupEpochs, config.batch) == (200, 10, 8192))
     }
-    for preset in [Preset.scrl1000, .byol1000] {
+    for preset in try ["scrl-1000ep", "byol-1000ep"].map(Preset.named) {
       let config = preset.config
       #expect((config.baseRate, config.weightDecay, config.emaMomentum) == (0.2, 1.5e-6, 0.996))
       #expect((config.epochs, config.warmupEpochs) == (1000, 10))
     }
     // base · global batch / 256
-    #expect(Preset.scrl200.config.scaledRate == 0.45 * 32)
+    #expect(try Preset.named("scrl-200ep").config.scaledRate == 0.45 * 32)
   }
 }
 
@@ -99,7 +99,7 @@ struct ConfigTests {
 struct SchedulesTests {
   @Test("epochs and the dataset give the length; the last incomplete batch is dropped")
   func lengths() throws {
-    var config = Preset.scrl200.config
+    var config = try Preset.named("scrl-200ep").config
     config.batch = 32
     let schedules = try Schedules(config, samples: 1000)
     #expect(schedules.stepsPerEpoch == 31)
@@ -112,7 +112,7 @@ struct SchedulesTests {
 
   @Test("train.steps sets the length, and warm-up is at most a tenth of it")
   func steps() throws {
-    var config = Preset.scrl200.config
+    var config = try Preset.named("scrl-200ep").config
     (config.batch, config.steps) = (32, 100)
     let schedules = try Schedules(config, samples: 1000)
     #expect(schedules.totalSteps == 100)

@@ -6,12 +6,15 @@ import ScrlKernels
 import ScrlNN
 import ScrlTensor
 import Testing
+import ScrlTraining
 
 @testable import ScrlPretraining
 
 /// All numbers of these parameters become `value`.
-private func fill(_ run: TrainingRun, _ value: Float, where isMeant: (String) -> Bool) throws {
-  for entry in run.trainer.state.state where isMeant(entry.name) {
+private func fill(_ run: Trainer<Pretraining>, _ value: Float, where isMeant: (String) -> Bool)
+  throws
+{
+  for entry in run.task.state.state where isMeant(entry.name) {
     let values = [Float](repeating: value, count: entry.tensor.plainCount)
     try values.withUnsafeBufferPointer { try entry.tensor.writePlain(from: $0) }
   }
@@ -41,7 +44,7 @@ struct HealthTests {
     try first.run(steps: 3) { _ in true }
     try first.save(place.path("part.h5"))
     let second = try place.resume(place.path("part.h5"))
-    #expect(second.trainer.config.healthEvery == 2)
+    #expect(second.task.config.healthEvery == 2)
     let next = try second.step()
     #expect(next.health == reports[1][3].health && next.health != nil)
   }

@@ -4,11 +4,12 @@ import ScrlBase
 import ScrlKernels
 import ScrlTensor
 import Testing
+import ScrlTraining
 
 @testable import ScrlPretraining
 
-private func value(_ run: TrainingRun, _ name: String) throws -> [Float] {
-  let entry = try #require(run.trainer.state.state.first { $0.name == name })
+private func value(_ run: Trainer<Pretraining>, _ name: String) throws -> [Float] {
+  let entry = try #require(run.task.state.state.first { $0.name == name })
   return try entry.tensor.plain().array
 }
 
@@ -20,7 +21,7 @@ private func noise(_ images: Int, side: Int = 32, tag: UInt64 = 1) throws -> Ten
 }
 
 private func batch(
-  _ run: TrainingRun, labels: [Int]?, boxesPerImage: Int = 2
+  _ run: Trainer<Pretraining>, labels: [Int]?, boxesPerImage: Int = 2
 ) throws -> Batch {
   let images = labels?.count ?? 2
   var boxes: [RegionBox] = []
@@ -32,7 +33,7 @@ private func batch(
   }
   return try Batch(
     view1: noise(images), view2: noise(images, tag: 2), boxes1: boxes, boxes2: boxes,
-    labels: labels, engine: run.trainer.engine)
+    labels: labels, engine: run.task.engine)
 }
 
 @Suite("Supervised")
@@ -44,7 +45,7 @@ struct SupervisedTests {
       ($0.method, $0.baseRate, $0.rateRule, $0.steps) = (.supervised, 0.01, .none, 12)
       ($0.augmentation, $0.epochs, $0.roiStage) = (.none, 4, .layer4)
     }
-    #expect(run.trainer.config.classes == 3)
+    #expect(run.task.config.classes == 3)
     var losses: [Double] = []
     try run.run(steps: 0) { report in
       losses.append(report.loss)
@@ -52,7 +53,7 @@ struct SupervisedTests {
     }
     #expect(losses.count == 12 && losses[11] < losses[0] / 2)
     #expect(try value(run, "classifier.weight").count == 3 * 512)
-    #expect(!run.trainer.state.state.contains { $0.name.hasPrefix("target.") })
+    #expect(!run.task.state.state.contains { $0.name.hasPrefix("target.") })
   }
 
   @Test("its optimiser is plain SGD: weight decay moves every parameter, no trust ratio")
@@ -109,7 +110,8 @@ struct SupervisedTests {
     var config = smallConfig()
     config.method = .supervised
     #expect(throws: ScrlError.self) {
-      _ = try TrainingRun(config, dataset: nil, folder: nil, engine: try testEngine(config))
+      _ = try Trainer<Pretraining>(
+        config, dataset: nil, folder: nil, engine: try testEngine(config))
     }
   }
 
@@ -145,7 +147,7 @@ struct ProbeTests {
       #expect(probe == (report.probeLoss > 0))
       if probe { #expect(try value(run, "probe.bias").contains { $0 != 0 }) }
       results.append(
-        try run.trainer.state.state.filter { !$0.name.hasPrefix("probe.") }
+        try run.task.state.state.filter { !$0.name.hasPrefix("probe.") }
           .map { try $0.tensor.plain().array })
     }
     #expect(results[0] == results[1])

@@ -3,6 +3,7 @@ import ScrlBase
 import Testing
 
 @testable import ScrlPretraining
+@testable import ScrlTraining
 
 @Suite("Runs: the clock, other lines, changes")
 struct RunTests {

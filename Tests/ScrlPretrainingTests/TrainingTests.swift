@@ -5,6 +5,7 @@ import ScrlKernels
 import ScrlStore
 import ScrlTensor
 import Testing
+import ScrlTraining
 
 @testable import ScrlPretraining
 
@@ -21,7 +22,7 @@ struct TrainingTests {
     try first.run(steps: 2) { _ in true }
     try first.save(place.path("part.h5"))
     let second = try place.resume(place.path("part.h5"))
-    #expect(second.trainer.stepsDone == 2)
+    #expect(second.stepsDone == 2)
     try second.run(steps: 0) { _ in true }
     try second.save(place.path("joined.h5"))
     #expect(
@@ -48,14 +49,14 @@ struct TrainingTests {
     let bad = try Tensor([Float](repeating: .nan, count: 2 * 3 * 32 * 32), shape: [2, 3, 32, 32])
     let boxes = (0..<2).map { RegionBox(image: $0, x0: 4, y0: 4, x1: 20, y1: 20) }
     let batch = try Batch(
-      view1: bad, view2: bad, boxes1: boxes, boxes2: boxes, engine: run.trainer.engine)
+      view1: bad, view2: bad, boxes1: boxes, boxes2: boxes, engine: run.task.engine)
     #expect {
       _ = try run.step(on: batch)
     } throws: { error in
       (error as? ScrlError)?.code == .diverged && "\(error)".contains("step 1")
     }
     #expect(try weights(run) == before)
-    #expect(run.trainer.stepsDone == 0)
+    #expect(run.stepsDone == 0)
     #expect(try run.step().didStep)
   }
 
@@ -65,7 +66,7 @@ struct TrainingTests {
     let run = try place.run()
     // q = W·h with W = 0 is finite; its gradient by W is about 10¹² · h, beyond Float32.
     for (name, value) in [("predictor.fc2.weight", 0), ("predictor.bn.weight", Float(1e30))] {
-      let tensor = try #require(run.trainer.state.state.first { $0.name == name }).tensor
+      let tensor = try #require(run.task.state.state.first { $0.name == name }).tensor
       let values = [Float](repeating: value, count: tensor.plainCount)
       try values.withUnsafeBufferPointer { try tensor.writePlain(from: $0) }
     }
@@ -85,7 +86,7 @@ struct TrainingTests {
     #expect(try run.step().step == 1)
     let views = try Tensor(zeros: [1, 3, 32, 32])
     let batch = try Batch(
-      view1: views, view2: views, boxes1: [], boxes2: [], engine: run.trainer.engine)
+      view1: views, view2: views, boxes1: [], boxes2: [], engine: run.task.engine)
     #expect(try run.step(on: batch).step == 2)
     #expect(try run.step().step == 3)
   }
@@ -97,7 +98,7 @@ struct TrainingTests {
     let before = try weights(run)
     let views = try Tensor(zeros: [2, 3, 32, 32])
     let batch = try Batch(
-      view1: views, view2: views, boxes1: [], boxes2: [], engine: run.trainer.engine)
+      view1: views, view2: views, boxes1: [], boxes2: [], engine: run.task.engine)
     let report = try run.step(on: batch)
     #expect(!report.didStep && report.skipped == 2 && report.step == 1)
     #expect(try weights(run) == before)
@@ -108,9 +109,9 @@ struct TrainingTests {
     let place = try Workplace()
     let run = try place.run { $0.emaMomentum = 0.5 }
     let target = try #require(
-      run.trainer.state.state.first { $0.name == "target.projector.fc2.weight" })
+      run.task.state.state.first { $0.name == "target.projector.fc2.weight" })
     let online = try #require(
-      run.trainer.state.state.first { $0.name == "online.projector.fc2.weight" })
+      run.task.state.state.first { $0.name == "online.projector.fc2.weight" })
     let before = try target.tensor.plain().array
     let report = try run.step()
     let (now, moved) = (try target.tensor.plain().array, try online.tensor.plain().array)
@@ -185,7 +186,7 @@ struct RunFolderTests {
     }
 
     let resumed = try place.resume(folder)
-    #expect(resumed.trainer.stepsDone == 2)
+    #expect(resumed.stepsDone == 2)
     let lines = try String(contentsOfFile: folder + "/metrics.jsonl", encoding: .utf8)
       .split(separator: "\n")
     #expect(lines.count == 2)
@@ -205,7 +206,7 @@ struct RunFolderTests {
       try FileManager.default.removeItem(atPath: folder + "/" + name)
       try bytes.write(to: URL(fileURLWithPath: folder + "/" + name))
     }
-    #expect(try place.resume(folder).trainer.stepsDone == 1)
+    #expect(try place.resume(folder).stepsDone == 1)
   }
 
   @Test("another dataset than the run's is refused")
@@ -216,7 +217,7 @@ struct RunFolderTests {
     _ = try run.step()
     try run.save(place.path("run.h5"))
     #expect(throws: ScrlError.self) {
-      _ = try TrainingRun(
+      _ = try Trainer<Pretraining>(
         resuming: place.path("run.h5"), dataset: try other.reader(), makeEngine: testEngine)
     }
   }
@@ -228,7 +229,7 @@ struct RunFolderTests {
     _ = try run.step()
     try run.save(place.path("run.h5"))
     let backbone = try Backbone.load(place.path("run.h5"), makeEngine: testEngine)
-    let trained = run.trainer.state.state.first { $0.name == "online.encoder.conv1.weight" }
+    let trained = run.task.state.state.first { $0.name == "online.encoder.conv1.weight" }
     let loaded = backbone.state.first { $0.name == "online.encoder.conv1.weight" }
     #expect(try trained?.tensor.plain().array == loaded?.tensor.plain().array)
     let images = try Tensor([Float](repeating: 0.5, count: 2 * 3 * 32 * 32), shape: [2, 3, 32, 32])

@@ -6,6 +6,7 @@ import ScrlImage
 import ScrlKernels
 import ScrlStore
 import ScrlTensor
+import ScrlTraining
 
 @testable import ScrlPretraining
 
@@ -46,17 +47,17 @@ final class Workplace {
   func run(
     _ changes: (inout Config) -> Void = { _ in }, folder: String? = nil,
     engine: (Config) throws(ScrlError) -> any Engine = testEngine
-  ) throws -> TrainingRun {
+  ) throws -> Trainer<Pretraining> {
     var config = smallConfig()
     changes(&config)
-    return try TrainingRun(
+    return try Trainer<Pretraining>(
       config, dataset: try reader(), folder: folder, engine: try engine(config))
   }
 
   func resume(
     _ path: String, engine: (Config) throws(ScrlError) -> any Engine = testEngine
-  ) throws -> TrainingRun {
-    try TrainingRun(resuming: path, dataset: nil, makeEngine: engine)
+  ) throws -> Trainer<Pretraining> {
+    try Trainer<Pretraining>(resuming: path, dataset: nil, makeEngine: engine)
   }
 }
 
@@ -66,7 +67,7 @@ func testEngine(_ config: Config) throws(ScrlError) -> any Engine {
 
 /// Seconds, not minutes, without the optimiser of the compiler.
 func smallConfig() -> Config {
-  var config = Preset.scrlSmall.config
+  var config = Preset.standard.config
   (config.viewSize, config.boxMinSize, config.boxesPerImage) = (32, 8, 3)
   config.roiStage = .layer2
   (config.headHidden, config.headOutput) = (16, 8)
@@ -78,6 +79,6 @@ func fileBytes(_ path: String) throws -> Data {
   try Data(contentsOf: URL(fileURLWithPath: path))
 }
 
-func weights(_ run: TrainingRun) throws -> [[Float]] {
-  try run.trainer.state.state.map { try $0.tensor.plain().array }
+func weights(_ run: Trainer<Pretraining>) throws -> [[Float]] {
+  try run.task.state.state.map { try $0.tensor.plain().array }
 }

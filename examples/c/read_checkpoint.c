@@ -19,17 +19,19 @@ static void must(scrl_status status) {
 int main(int argc, char **argv) {
   if (argc != 2) return fprintf(stderr, "usage: read_checkpoint CHECKPOINT\n"), 2;
   scrl_model *model;
-  size_t parameters;
+  scrl_state *state;
+  size_t tensors;
   must(scrl_model_load(argv[1], &model));
-  must(scrl_model_parameter_count(model, &parameters));
+  must(scrl_model_state(model, &state));
+  must(scrl_state_count(state, &tensors));
 
   int64_t trainable = 0;
-  for (size_t i = 0; i < parameters; i++) {
-    scrl_parameter_info info = {.struct_size = sizeof info};
-    must(scrl_model_parameter_at(model, i, &info));
+  for (size_t i = 0; i < tensors; i++) {
+    scrl_state_info info = {.struct_size = sizeof info};
+    must(scrl_state_at(state, i, &info));
     float *values = malloc((size_t)info.count * sizeof *values);
     if (!values) return fprintf(stderr, "read_checkpoint: no memory\n"), 1;
-    must(scrl_model_parameter_read(model, info.name, values, (size_t)info.count));
+    must(scrl_state_read(state, info.name, values, (size_t)info.count));
 
     double sum = 0;
     for (int64_t k = 0; k < info.count; k++) sum += values[k] < 0 ? -values[k] : values[k];
@@ -45,6 +47,7 @@ int main(int argc, char **argv) {
     if (info.trainable) trainable += info.count;
   }
   printf("%lld trainable numbers\n", (long long)trainable);
+  scrl_state_free(state);
   scrl_model_free(model);
   return 0;
 }

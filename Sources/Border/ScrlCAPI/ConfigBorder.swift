@@ -96,11 +96,11 @@ public func scrl_config_key_at(
 }
 
 @c @implementation
-public func scrl_config_preset_count() -> Int { Preset.allCases.count }
+public func scrl_config_preset_count() -> Int { Preset.all.count }
 
 @c @implementation
 public func scrl_config_preset_name(_ index: Int) -> UnsafePointer<CChar>? {
-  Preset.allCases.indices.contains(index) ? eternal(Preset.allCases[index].rawValue) : nil
+  Preset.all.indices.contains(index) ? eternal(Preset.all[index].name) : nil
 }
 
 @c @implementation

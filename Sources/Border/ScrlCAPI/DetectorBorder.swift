@@ -8,25 +8,24 @@ import ScrlDetection
 import ScrlEvaluation
 import ScrlPretraining
 import ScrlTensor
+import ScrlTraining
 
 extension scrl_detector_report: SizedStruct {}
 
 final class DetectorHandle: Handle, @unchecked Sendable {
   override class var kind: String { "detector" }
   let detector: Detector
-  let run: DetectorRun?  // nil: loaded, for inference
-  let parameters: NamedStateTable
+  let run: Trainer<DetectorTraining>?  // nil: loaded, for inference
   private let flag: CancelFlag
   override var cancel: CancelFlag? { flag }
 
-  init(_ detector: Detector, run: DetectorRun? = nil) throws(ScrlError) {
+  init(_ detector: Detector, run: Trainer<DetectorTraining>? = nil) throws(ScrlError) {
     flag = try CancelFlag(CHOST_DETECTOR)
     self.detector = detector
     self.run = run
-    parameters = NamedStateTable(detector.state.state)
   }
 
-  func training(_ name: String) throws(ScrlError) -> DetectorRun {
+  func training(_ name: String) throws(ScrlError) -> Trainer<DetectorTraining> {
     if let run { return run }
     throw ScrlError(
       .state, "\(name): the detector was loaded for inference · expected new or resume")
@@ -79,9 +78,9 @@ public func scrl_detector_new(
     let reader = try ScrlCAPI.dataset(dataset).reader
     let start = weights == nil ? nil : try text(weights, "detector_new: weights")
     let folder = run_folder == nil ? nil : try text(run_folder, "detector_new: run_folder")
-    let run = try DetectorRun(
+    let run = try Trainer<DetectorTraining>(
       chosen, dataset: reader, weights: start, folder: folder, engine: try makeEngine(chosen))
-    out.pointee = Registry.shared.add(try DetectorHandle(run.trainer.detector, run: run))
+    out.pointee = Registry.shared.add(try DetectorHandle(run.task.detector, run: run))
   }
 }
 
@@ -146,7 +145,7 @@ public func scrl_detector_progress(
   border { () throws(ScrlError) in
     try withHandle(detector, DetectorHandle.self) { handle in
       step?.pointee = UInt64(handle.run?.stepsDone ?? 0)
-      total?.pointee = UInt64(handle.run?.totalSteps ?? 0)
+      total?.pointee = UInt64(handle.run?.task.totalSteps ?? 0)
     }
   }
 }
@@ -184,50 +183,6 @@ public func scrl_detector_class_at(
     }
     name?.pointee = eternal(classes.name(of: id))
     category_id?.pointee = Int64(classes.categoryID(of: id))
-  }
-}
-
-@c @implementation
-public func scrl_detector_parameter_count(
-  _ detector: OpaquePointer?, _ count: UnsafeMutablePointer<Int>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(count, "detector_parameter_count")
-    out.pointee = try ScrlCAPI.detector(detector).parameters.count
-  }
-}
-
-@c @implementation
-public func scrl_detector_parameter_at(
-  _ detector: OpaquePointer?, _ index: Int, _ info: UnsafeMutablePointer<scrl_parameter_info>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let handle = try ScrlCAPI.detector(detector)
-    try writeStruct(try handle.parameters.describe(index), to: info, "detector_parameter_at")
-  }
-}
-
-@c @implementation
-public func scrl_detector_parameter_read(
-  _ detector: OpaquePointer?, _ name: UnsafePointer<CChar>?,
-  _ values: UnsafeMutablePointer<Float>?, _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(detector, DetectorHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.read(name, values, count)
-    }
-  }
-}
-
-@c @implementation
-public func scrl_detector_parameter_write(
-  _ detector: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ values: UnsafePointer<Float>?,
-  _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(detector, DetectorHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.write(name, values, count)
-    }
   }
 }
 

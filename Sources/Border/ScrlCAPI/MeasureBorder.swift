@@ -6,6 +6,7 @@ import ScrlBase
 import ScrlDetection
 import ScrlEvaluation
 import ScrlStore
+import ScrlTraining
 
 extension scrl_measure_options: SizedStruct {}
 extension scrl_detector_images: SizedStruct {}
@@ -93,7 +94,7 @@ public func scrl_detector_count_images(
     let out = try result(images, "detector_count_images")
     try withHandle(detector, DetectorHandle.self) { handle throws(ScrlError) in
       var value = scrl_detector_images()
-      if let samples = handle.run?.trainer.samples {
+      if let samples = handle.run?.task.samples {
         value.images = UInt64(samples.images.count)
         value.empty = UInt64(samples.takesEmpty ? samples.emptyCount : 0)
         value.left_out_empty = UInt64(samples.takesEmpty ? 0 : samples.emptyCount)

@@ -9,13 +9,9 @@ import ScrlTensor
 final class ModelHandle: Handle, @unchecked Sendable {
   override class var kind: String { "model" }
   let backbone: Backbone
-  let parameters: NamedStateTable
   private var hasToldRange = false
 
-  init(_ backbone: Backbone) {
-    self.backbone = backbone
-    parameters = NamedStateTable(backbone.state)
-  }
+  init(_ backbone: Backbone) { self.backbone = backbone }
 
   /// Pictures for this model; the first that look like bytes divided by 255 are noted.
   func pictures(
@@ -83,50 +79,6 @@ public func scrl_model_config(
     let out = try result(config, "model_config")
     let handle = try Registry.shared.find(model, ModelHandle.self)
     out.pointee = Registry.shared.add(ConfigHandle(handle.backbone.config))
-  }
-}
-
-@c @implementation
-public func scrl_model_parameter_count(
-  _ model: OpaquePointer?, _ count: UnsafeMutablePointer<Int>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(count, "model_parameter_count")
-    out.pointee = try Registry.shared.find(model, ModelHandle.self).parameters.count
-  }
-}
-
-@c @implementation
-public func scrl_model_parameter_at(
-  _ model: OpaquePointer?, _ index: Int, _ info: UnsafeMutablePointer<scrl_parameter_info>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let handle = try Registry.shared.find(model, ModelHandle.self)
-    try writeStruct(try handle.parameters.describe(index), to: info, "model_parameter_at")
-  }
-}
-
-@c @implementation
-public func scrl_model_parameter_read(
-  _ model: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ values: UnsafeMutablePointer<Float>?,
-  _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.read(name, values, count)
-    }
-  }
-}
-
-@c @implementation
-public func scrl_model_parameter_write(
-  _ model: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ values: UnsafePointer<Float>?,
-  _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(model, ModelHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.write(name, values, count)
-    }
   }
 }
 

@@ -4,6 +4,7 @@ import CScrl
 import ScrlBase
 import ScrlDetection
 import ScrlPretraining
+import ScrlTraining
 
 /// A host's key and value, key and value, …, NULL; NULL: none.
 private func changes(
@@ -39,7 +40,7 @@ public func scrl_trainer_resume_with(
   border { () throws(ScrlError) in
     let out = try result(trainer, "trainer_resume")
     let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
-    let run = try TrainingRun(
+    let run = try Trainer<Pretraining>(
       resuming: try text(path, "trainer_resume: path"), dataset: reader,
       changes: try ScrlCAPI.changes(changes, "trainer_resume: changes"), makeEngine: makeEngine)
     out.pointee = Registry.shared.add(try TrainerHandle(run))
@@ -63,9 +64,9 @@ public func scrl_detector_resume_with(
   border { () throws(ScrlError) in
     let out = try result(detector, "detector_resume")
     let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
-    let run = try DetectorRun(
+    let run = try Trainer<DetectorTraining>(
       resuming: try text(path, "detector_resume: path"), dataset: reader,
       changes: try ScrlCAPI.changes(changes, "detector_resume: changes"), makeEngine: makeEngine)
-    out.pointee = Registry.shared.add(try DetectorHandle(run.trainer.detector, run: run))
+    out.pointee = Registry.shared.add(try DetectorHandle(run.task.detector, run: run))
   }
 }

@@ -21,7 +21,7 @@ extension scrl_coco_report: SizedStruct {}
 extension scrl_view_pair: SizedStruct {}
 extension scrl_tensor: SizedStruct {}
 extension scrl_roi_align_options: SizedStruct {}
-extension scrl_parameter_info: SizedStruct {}
+extension scrl_state_info: SizedStruct {}
 extension scrl_step_report: SizedStruct {}
 
 /// A host's struct, missing tail as zeroes.

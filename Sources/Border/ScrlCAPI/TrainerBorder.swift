@@ -6,18 +6,17 @@ import ScrlBase
 import ScrlKernels
 import ScrlPretraining
 import ScrlTensor
+import ScrlTraining
 
 final class TrainerHandle: Handle, @unchecked Sendable {
   override class var kind: String { "trainer" }
-  let run: TrainingRun
-  let parameters: NamedStateTable
+  let run: Trainer<Pretraining>
   private let flag: CancelFlag
   override var cancel: CancelFlag? { flag }
 
-  init(_ run: TrainingRun) throws(ScrlError) {
+  init(_ run: Trainer<Pretraining>) throws(ScrlError) {
     self.run = run
     flag = try CancelFlag(CHOST_TRAINER)
-    parameters = NamedStateTable(run.trainer.state.state)
   }
 }
 
@@ -63,7 +62,7 @@ public func scrl_trainer_new(
     let chosen = try checkedConfig(config)
     let reader = dataset == nil ? nil : try ScrlCAPI.dataset(dataset).reader
     let folder = run_folder == nil ? nil : try text(run_folder, "trainer_new: run_folder")
-    let run = try TrainingRun(
+    let run = try Trainer<Pretraining>(
       chosen, dataset: reader, folder: folder, engine: try makeEngine(chosen))
     out.pointee = Registry.shared.add(try TrainerHandle(run))
   }
@@ -93,15 +92,15 @@ public func scrl_trainer_step_on(
     try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
       let one = try borrowPictures(view1, [-1, 3, -1, -1], "step_on: view1")
       let two = try borrowPictures(view2, one.shape, "step_on: view2")
-      let config = handle.run.trainer.config
-      let count = config.method == .scrl ? box_count : 0
+      let config = handle.run.task.config
+      let count = config.method.unit == .regions ? box_count : 0
       let classes = config.usesLabels ? labels : nil
       let batch = try Batch(
         view1: one, view2: two,
         boxes1: try regions(boxes1, count, images: one.shape[0], "step_on: boxes1"),
         boxes2: try regions(boxes2, count, images: one.shape[0], "step_on: boxes2"),
         labels: classes.map { classes in (0..<one.shape[0]).map { Int(classes[$0]) } },
-        engine: handle.run.trainer.engine)
+        engine: handle.run.task.engine)
       try put(try handle.run.step(on: batch), report)
     }
   }
@@ -142,8 +141,8 @@ public func scrl_trainer_progress(
 ) -> scrl_status {
   border { () throws(ScrlError) in
     try withHandle(trainer, TrainerHandle.self) { handle in
-      step?.pointee = UInt64(handle.run.trainer.stepsDone)
-      total?.pointee = UInt64(handle.run.trainer.schedules.totalSteps)
+      step?.pointee = UInt64(handle.run.stepsDone)
+      total?.pointee = UInt64(handle.run.task.totalSteps)
     }
   }
 }
@@ -155,51 +154,7 @@ public func scrl_trainer_config(
   border { () throws(ScrlError) in
     let out = try result(config, "trainer_config")
     let handle = try Registry.shared.find(trainer, TrainerHandle.self)
-    out.pointee = Registry.shared.add(ConfigHandle(handle.run.trainer.config))
-  }
-}
-
-@c @implementation
-public func scrl_trainer_parameter_count(
-  _ trainer: OpaquePointer?, _ count: UnsafeMutablePointer<Int>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let out = try result(count, "trainer_parameter_count")
-    out.pointee = try Registry.shared.find(trainer, TrainerHandle.self).parameters.count
-  }
-}
-
-@c @implementation
-public func scrl_trainer_parameter_at(
-  _ trainer: OpaquePointer?, _ index: Int, _ info: UnsafeMutablePointer<scrl_parameter_info>?
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    let handle = try Registry.shared.find(trainer, TrainerHandle.self)
-    try writeStruct(try handle.parameters.describe(index), to: info, "trainer_parameter_at")
-  }
-}
-
-@c @implementation
-public func scrl_trainer_parameter_read(
-  _ trainer: OpaquePointer?, _ name: UnsafePointer<CChar>?,
-  _ values: UnsafeMutablePointer<Float>?, _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.read(name, values, count)
-    }
-  }
-}
-
-@c @implementation
-public func scrl_trainer_parameter_write(
-  _ trainer: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ values: UnsafePointer<Float>?,
-  _ count: Int
-) -> scrl_status {
-  border { () throws(ScrlError) in
-    try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
-      try handle.parameters.write(name, values, count)
-    }
+    out.pointee = Registry.shared.add(ConfigHandle(handle.run.task.config))
   }
 }
 
@@ -211,7 +166,7 @@ public func scrl_trainer_profile(
   border { () throws(ScrlError) in
     try withHandle(trainer, TrainerHandle.self) { handle throws(ScrlError) in
       try copyOut(
-        handle.run.trainer.profile.json, buffer, capacity, length, "trainer_profile")
+        handle.run.profile.json, buffer, capacity, length, "trainer_profile")
     }
   }
 }

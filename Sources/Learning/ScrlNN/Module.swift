@@ -39,17 +39,14 @@ package struct ModuleContents {
     state.append(NamedState(name: name, tensor: parameter))
   }
 
-  package mutating func add(_ statistic: RunningStatistic, prefix: String) {
-    state.append(NamedState(name: prefix + statistic.name, tensor: statistic))
+  /// Adds state that is not learned: running statistics, queues. A step that fails leaves it as it
+  /// was.
+  package mutating func add(_ tensor: some StateTensor, prefix: String) {
+    state.append(NamedState(name: prefix + tensor.name, tensor: tensor))
   }
 
   package func clearGradients() {
     for entry in parameters { entry.parameter.clearGradient() }
-  }
-
-  /// For whoever trains these parameters and nothing else does later: see Parameter.
-  package func reserveGradients() throws(ScrlError) {
-    for entry in parameters { try entry.parameter.reserveGradient() }
   }
 
   /// Overwrites every value by the other's of the same place; both list the same modules.
@@ -83,5 +80,13 @@ package struct ModuleContents {
         target: mine.parameter.value.buffer, online: theirs.parameter.value.buffer,
         momentum: momentum, workers)
     }
+  }
+}
+
+extension [NamedParameter] {
+  /// Takes the memory of all gradients at once, for parameters that are trained to the end of the
+  /// process: see Parameter.
+  package func reserveGradients() throws(ScrlError) {
+    for entry in self { try entry.parameter.reserveGradient() }
   }
 }

@@ -86,10 +86,7 @@ struct ElementwiseBench<E: Engine> {
 
   /// From the last feature map to what is projected.
   private func pooling(_ s: Shape) throws(ScrlError) {
-    switch config.method {
-    case .scrl: try roiAlign(s)
-    case .byol, .supervised: try averagePool(s)
-    }
+    if config.method.unit == .regions { try roiAlign(s) } else { try averagePool(s) }
   }
 
   private func roiAlign(_ s: Shape) throws(ScrlError) {

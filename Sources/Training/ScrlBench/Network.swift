@@ -136,6 +136,6 @@ package struct Network {
 extension Config {
   /// Images in a pass of a step: both views of each.
   var stepViews: Int { 2 * batch }
-  /// Of a step: the supervised baseline has no target network.
-  var forwardPasses: Int { method == .supervised ? 1 : 2 }
+  /// Of a step.
+  var forwardPasses: Int { method.type.forwardPasses }
 }

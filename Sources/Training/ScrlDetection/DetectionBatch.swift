@@ -8,6 +8,7 @@ import ScrlImage
 import ScrlPretraining
 import ScrlStore
 import ScrlTensor
+import ScrlTraining
 
 package struct DetectionBatch {
   package let images: Tensor  // (N,3,H,W) plain, normalised; zeros beside and below each picture

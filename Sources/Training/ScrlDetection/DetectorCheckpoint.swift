@@ -8,6 +8,7 @@ import ScrlKernels
 import ScrlPretraining
 import ScrlNN
 import ScrlStore
+import ScrlTraining
 
 private typealias Place = CheckpointPlace
 private let annotations = "/training/annotation_fingerprint"
@@ -30,18 +31,19 @@ extension Detector {
   package static func load(
     _ path: String, makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) -> Detector {
-    try load(try newest(path), makeEngine: makeEngine)
+    try load(try newestCheckpoint(path, for: "load"), makeEngine: makeEngine)
   }
 
-  static func newest(_ path: String) throws(ScrlError) -> CheckpointReader {
-    let (reader, skipped) = try CheckpointFolder.newestWhole(path)
-    for (passed, reason) in skipped {
-      Log.shared.note("load: \(passed) passed over: \(reason)")
-    }
-    return reader
+  private static func load(
+    _ reader: CheckpointReader, makeEngine: (Config) throws(ScrlError) -> any Engine
+  ) throws(ScrlError) -> Detector {
+    let detector = try unfilled(reader, makeEngine: makeEngine)
+    try reader.fill(Place.model, detector.state.state.map { ($0.name, $0.tensor) })
+    return detector
   }
 
-  fileprivate static func load(
+  /// The detector that a checkpoint describes, without its weights.
+  fileprivate static func unfilled(
     _ reader: CheckpointReader, _ changes: ConfigChanges = [],
     makeEngine: (Config) throws(ScrlError) -> any Engine
   ) throws(ScrlError) -> Detector {
@@ -50,84 +52,80 @@ extension Detector {
         .format, "load \(reader.path): holds no detector · expected a detector's checkpoint")
     }
     let config = try reader.config().changed(by: changes, detector: true)
-    let detector = try Detector(
+    return try Detector(
       config, try DetectorClasses(reader), WeightSource(zeros: try makeEngine(config)))
-    try reader.fill(Place.model, detector.state.state.map { ($0.name, $0.tensor) })
-    return detector
   }
 }
 
-func writeCheckpoint(
-  _ trainer: DetectorTrainer, _ metrics: Metrics, to path: String
-) throws(ScrlError) {
-  let writer = try CheckpointWriter(path: path, libraryVersion: libraryVersion)
-  let (detector, dataset) = (trainer.detector, trainer.samples.dataset)
-  try detector.write(to: writer)
-  try writer.write(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
-  try writer.write(Place.step, integer: Int64(trainer.stepsDone))
-  try writer.write(Place.threads, integer: Int64(detector.engine.workers.count))
-  let algorithms = detector.engine.algorithmChoices
-  if !algorithms.isEmpty { try writer.write(Place.algorithms, text: algorithms) }
-  try writer.write(Place.datasetPath, attribute: dataset.absolutePath)
-  try writer.write(Place.fingerprint, integer: Int64(bitPattern: dataset.fingerprint))
-  try writer.write(annotations, integer: Int64(bitPattern: trainer.samples.fingerprint))
-  try writer.writeTable(
-    Place.metrics, columns: DetectorStepReport.columns, rows: metrics.rows)
-  try writer.finish()
-}
+extension DetectorTraining {
+  package func writeModel(to writer: CheckpointWriter) throws(ScrlError) {
+    try detector.write(to: writer)
+  }
 
-/// A detector's checkpoint that training can go on from.
-struct SavedDetector {
-  let step: Int
-  let metrics: Metrics
-  private let reader: CheckpointReader
+  package func writeProgress(
+    step: Int, skipped: Int, to writer: CheckpointWriter
+  ) throws(ScrlError) {
+    if skipped > 0 { try writer.write(Place.stepsSkipped, integer: Int64(skipped)) }
+  }
 
-  init(_ path: String) throws(ScrlError) {
-    reader = try Detector.newest(path)
+  package func writeDataset(to writer: CheckpointWriter) throws(ScrlError) {
+    try writer.write(annotations, integer: Int64(bitPattern: samples.fingerprint))
+  }
+
+  package static func requireKind(_ reader: CheckpointReader) throws(ScrlError) {
     guard reader.has(Place.task), reader.has(Place.step) else {
       throw ScrlError(
         .format,
         "resume \(reader.path): holds no training of a detector · expected a detector's run")
     }
-    step = Int(try reader.integer(Place.step))
-    let (columns, rows) = try reader.table(Place.metrics)
-    guard columns == DetectorStepReport.columns, step >= 0 else {
-      throw ScrlError(.format, "resume \(reader.path): step \(step), metrics \(columns)")
-    }
-    metrics = Metrics(rows: rows)
+  }
+}
+
+extension Trainer where Task == DetectorTraining {
+  /// - Parameters:
+  ///   - weights: a checkpoint to start from, a pretrained backbone's or a detector's; nil: fresh.
+  ///   - folder: made when missing; one that already holds a run is refused.
+  package convenience init(
+    _ asked: Config, dataset: DatasetReader, weights: String?, folder: String?,
+    engine: any Engine
+  ) throws(ScrlError) {
+    try asked.check()
+    let samples = try DetectionSamples(dataset, empty: asked.detect.empty)
+    samples.tellLeftOut()
+    var config = asked
+    if config.detect.classes == 0 { config.detect.classes = samples.classCount }
+    let detector = try Detector(
+      config,
+      DetectorClasses(
+        count: config.detect.classes, names: dataset.classes, ids: dataset.classIDs),
+      engine: engine)
+    if let weights { try detector.takeWeights(weights) }
+    try self.init(DetectorTraining(detector, samples), folder: folder)
   }
 
-  /// The trainer as it was; the dataset must be the one that the run began with.
-  func trainer(
-    _ given: DatasetReader?, _ changes: ConfigChanges,
+  /// The dataset, with its boxes, must be the one that the run began with.
+  /// - Parameter changes: what the run goes on with instead; only keys that may change.
+  package convenience init(
+    resuming path: String, dataset given: DatasetReader?, changes: ConfigChanges = [],
     makeEngine: (Config) throws(ScrlError) -> any Engine
-  ) throws(ScrlError) -> DetectorTrainer {
-    let dataset: DatasetReader
-    if let given {
-      dataset = given
-    } else {
-      dataset = try DatasetReader(recordedAs: try reader.attributeText(Place.datasetPath))
+  ) throws(ScrlError) {
+    try self.init(resuming: path) { saved throws(ScrlError) in
+      let reader = saved.reader
+      guard let dataset = try saved.dataset(given) else {
+        throw ScrlError(.format, "resume \(reader.path): tells no dataset · expected its path")
+      }
+      let samples = try DetectionSamples(dataset, empty: try reader.config().detect.empty)
+      try DetectorClasses(reader).checkNames(of: dataset)
+      guard try saved.fingerprint(Place.fingerprint) == dataset.fingerprint,
+        try saved.fingerprint(annotations) == samples.fingerprint
+      else {
+        throw ScrlError(
+          .data,
+          "resume: \(dataset.path) is not the dataset, with its boxes, that the run began with")
+      }
+      return try DetectorTraining(
+        try Detector.unfilled(reader, changes, makeEngine: makeEngine), samples)
     }
-    let samples = try DetectionSamples(dataset, empty: try reader.config().detect.empty)
-    try DetectorClasses(reader).checkNames(of: dataset)
-    guard try integer(Place.fingerprint) == dataset.fingerprint,
-      try integer(annotations) == samples.fingerprint
-    else {
-      throw ScrlError(
-        .data,
-        "resume: \(dataset.path) is not the dataset, with its boxes, that the run began with")
-    }
-    let trainer = try DetectorTrainer(
-      try Detector.load(reader, changes, makeEngine: makeEngine), samples)
-    try reader.fill(Place.momentum, trainer.optimizer.buffers.map { ($0.name, $0) })
-    if reader.has(Place.algorithms) {
-      try trainer.detector.engine.restoreAlgorithms(try reader.text(Place.algorithms))
-    }
-    trainer.stepsDone = step
-    return trainer
-  }
-
-  private func integer(_ place: String) throws(ScrlError) -> UInt64 {
-    UInt64(bitPattern: try reader.integer(place))
+    try requireLonger(than: changes.map(\.key))
   }
 }

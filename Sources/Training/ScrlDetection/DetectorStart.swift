@@ -7,6 +7,7 @@ import ScrlKernels
 import ScrlPretraining
 import ScrlNN
 import ScrlStore
+import ScrlTraining
 
 private typealias Place = CheckpointPlace
 
@@ -14,7 +15,7 @@ extension Detector {
   /// Takes weights over where there are some: a pretrained checkpoint's online encoder, or all of a
   /// detector's that have their shapes here, its predictors class by class. What stays fresh is told.
   package func takeWeights(_ path: String) throws(ScrlError) {
-    let reader = try Detector.newest(path)
+    let reader = try newestCheckpoint(path, for: "load")
     let theirs = try reader.config()
     guard (theirs.architecture, theirs.stem) == (config.architecture, config.stem) else {
       throw ScrlError(

@@ -39,7 +39,8 @@ package func evaluateHealth(
   let start = monotonicSeconds()
   try options.pairs.check(operation)
   let config = backbone.config
-  let usesRegions = (options.rows ?? (config.method == .scrl ? .regions : .views)) == .regions
+  let usesRegions =
+    (options.rows ?? (config.method.unit == .regions ? .regions : .views)) == .regions
   let samples = drawn(dataset.count, limit: options.pairs.images, seed: options.pairs.seed)
   let tally = Tally(operation, total: samples.count, listener)
   let pairs = try ViewPairs(

@@ -79,7 +79,7 @@ struct LinearRecipe {
         "\(options.operation): got \(trainImages) to train on · expected a batch, \(batch), or more"
       )
     }
-    baseRate = options.baseRate ?? (model?.method == .byol ? 0.05 : 0.2)
+    baseRate = options.baseRate ?? model?.method.type.linearRate ?? 0.2
     quirks = options.quirks ?? model?.quirks ?? .corrected
     stepsPerEpoch = (trainImages + batch - 1) / batch
     rate = try RateSchedule(

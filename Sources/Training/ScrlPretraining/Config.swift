@@ -5,13 +5,6 @@ import ScrlBase
 import ScrlImage
 import ScrlNN
 
-/// What is learnt from.
-package enum Method: String, CaseIterable, Sendable {
-  case scrl  // matched regions of two views
-  case byol  // the two views as wholes (Grill et al. 2020)
-  case supervised  // their labels: cross entropy on pooled features
-}
-
 /// Who computes.
 package enum Backend: String, CaseIterable, Sendable {
   case auto  // oneDNN where it can be used
@@ -101,7 +94,7 @@ package struct Config: Equatable, Sendable {
   package var trainedStage: Stage { roiStage }
 
   /// Whether a step needs the images' classes.
-  package var usesLabels: Bool { method == .supervised || probeOnline }
+  package var usesLabels: Bool { method.unit == .labels || probeOnline }
 
   package var resolvedLoaderThreads: Int {
     loaderThreads > 0 ? loaderThreads : max(1, Workers(threads).count / 4)

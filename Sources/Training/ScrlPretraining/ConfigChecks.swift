@@ -7,7 +7,8 @@ import ScrlNN
 extension Config {
   /// Refuses values that contradict each other, with the reason.
   package func check() throws(ScrlError) {
-    if method == .scrl {
+    let hasRegions = method.unit == .regions
+    if hasRegions {
       try checkRegions()
       try checkBoxCount()
     }
@@ -15,12 +16,12 @@ extension Config {
       throw refusal(
         "train.warmup_epochs is \(warmupEpochs) · expected less than train.epochs, \(epochs)")
     }
-    guard method != .scrl || boxesPerImage * batch > 1, batch > 1 || method == .scrl else {
+    guard (hasRegions ? boxesPerImage : 1) * batch > 1 else {
       throw refusal("train.batch \(batch) gives BatchNorm a single row · expected at least 2")
     }
-    guard !(probeOnline && method == .supervised) else {
+    guard !(probeOnline && method.unit == .labels) else {
       throw refusal(
-        "probe.online is true with method supervised · expected false: its classifier is trained "
+        "probe.online is true with method \(method.rawValue) · expected false: its classifier is trained "
           + "by the labels already")
     }
     guard classes != 1 else {

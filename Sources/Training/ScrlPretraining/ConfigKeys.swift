@@ -14,7 +14,7 @@ package struct ConfigKey: Sendable {
   package let read: @Sendable (Config) -> String
   fileprivate let write: @Sendable (inout Config, String) -> Bool
 
-  package static let all = pretraining + detection
+  package static let all = pretraining + Method.all.flatMap { $0.keys } + detection
 
   private static let pretraining: [ConfigKey] = [
     choice("method", \.method, "what is learnt from: matched regions, whole views, or labels"),

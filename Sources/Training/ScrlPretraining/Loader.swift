@@ -6,27 +6,9 @@ import ScrlImage
 import ScrlKernels
 import ScrlStore
 import ScrlTensor
+import ScrlTraining
 
-package final class Loader {
-  private let prefetcher: Prefetcher<ViewRecipe>
-
-  /// - Parameter firstStep: the step, counted from 0, whose batch is wanted first.
-  package init(
-    _ dataset: DatasetReader, _ config: Config, engine: any Engine, firstStep: Int
-  ) throws(ScrlError) {
-    prefetcher = try Prefetcher(
-      ViewRecipe(dataset: dataset, config: config, block: engine.channelBlock(for: 3)),
-      threads: config.resolvedLoaderThreads, batches: config.loaderPrefetch, firstStep: firstStep)
-  }
-
-  /// The step whose batch is next, counted from 0.
-  package var nextStep: Int { prefetcher.nextStep }
-
-  /// The batch of the next step; waits until it is made.
-  package func nextBatch() throws(ScrlError) -> Batch { try prefetcher.nextBatch() }
-}
-
-private struct ViewRecipe: BatchRecipe {
+struct ViewRecipe: BatchRecipe {
   let dataset: DatasetReader
   let config: Config
   let block: Int  // of the views' layout
@@ -49,7 +31,7 @@ private struct ViewRecipe: BatchRecipe {
 }
 
 /// A batch in the making.
-private final class Draft: BatchDraft {
+final class Draft: BatchDraft {
   let epoch: Int
   let indices: [Int]  // the dataset's samples
   let views: Tensor  // (2N,3,S,S)
@@ -102,13 +84,13 @@ private final class Draft: BatchDraft {
   }
 }
 
-private struct Sample {
+struct Sample {
   let isReadable: Bool
   let boxes: [(PixelBox, PixelBox)]
 }
 
 /// One thread's tools: bytes, decoder, views.
-private final class SampleMaker {
+final class SampleMaker {
   private let dataset: DatasetReader
   private let layout: PixelLayout
   private let codec: JPEGCodec

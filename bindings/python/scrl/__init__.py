@@ -38,7 +38,7 @@ def build_info() -> Dict[str, Any]:
     """How the library was built and what it found: version, abi, backends, blas, simd, cpus."""
     import json
 
-    from ._ffi import lib
+    from ._abi import lib
 
     return json.loads(lib.scrl_build_info().decode("utf-8"))
 
@@ -48,9 +48,9 @@ def set_log(sink: Any) -> None:
 
     It may be called from any thread. None stops it.
     """
-    from . import _ffi
+    from . import _abi
 
-    _ffi.set_log(sink)
+    _abi.set_log(sink)
 
 
 __all__ = [

@@ -3,7 +3,7 @@
 import os
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
-from ._ffi import is_hidden
+from ._abi import is_hidden
 from .errors import FormatError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")

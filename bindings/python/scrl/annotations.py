@@ -11,7 +11,7 @@ rules leave out or change is in the dict's "issues", which pack() counts with th
 import os
 from collections import Counter
 
-from ._ffi import PathLike
+from ._abi import PathLike
 from .cityscapes import from_cityscapes, to_cityscapes
 from .dataset import Dataset
 from .errors import DataError

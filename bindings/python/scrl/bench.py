@@ -14,8 +14,8 @@ from typing import Any, Dict, Optional
 
 import numpy as np
 
-from . import _ffi
-from ._ffi import lib
+from . import _abi
+from ._abi import lib
 from .config import Config
 from .errors import InternalError
 
@@ -107,13 +107,13 @@ class Arithmetic:
     def __init__(self, config: Config) -> None:
         self._config = config
         image, step = c_double(), c_double()
-        _ffi.check(lib.scrl_bench_flops(config._handle, byref(image), byref(step)))
+        _abi.check(lib.scrl_bench_flops(config._handle, byref(image), byref(step)))
         self.image_flops, self.step_flops = image.value, step.value
 
     def of(self, flops: float, seconds: float) -> Dict[str, float]:
         """`flops` in `seconds`, and as a share of the peak, which is measured now."""
         found = c_double()
-        _ffi.check(lib.scrl_bench_gemm(self._config._handle, byref(found)))
+        _abi.check(lib.scrl_bench_gemm(self._config._handle, byref(found)))
         return {"gflops": flops / 1e9, "gflops_per_second": flops / seconds / 1e9,
                 "gemm_peak_gflops": found.value / 1e9,
                 "fraction_of_gemm_peak": flops / seconds / found.value}

@@ -6,8 +6,8 @@ on another memory order, which the tests hold against float64 definitions.
 
 from typing import Any, Callable, Dict, List, Optional
 
-from . import _ffi
-from ._ffi import lib
+from . import _abi
+from ._abi import lib
 from .bench import Arithmetic, config_of, peak_bytes
 from .interrupts import interrupt_into
 
@@ -25,12 +25,12 @@ def _run(config: Any, repeats: int, hear: Callable[[Any], None]) -> None:
             failure.append(error)
         return 1 if stops or failure else 0
 
-    callback = _ffi.scrl_kernel_fn(on_kernel)
+    callback = _abi.header.scrl_kernel_fn(on_kernel)
     with interrupt_into(stops) as caught:
-        code = lib.scrl_bench_kernels(config._handle, _ffi.int32_of(repeats, "repeats"), callback,
+        code = lib.scrl_bench_kernels(config._handle, _abi.int32_of(repeats, "repeats"), callback,
                                       None)
     caught.deliver(code, "bench kernels stopped", failure)
-    _ffi.check(code)
+    _abi.check(code)
 
 
 def _row(report: Any) -> Dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import numpy as np
 
-from . import _ffi, pth
-from ._ffi import PathLike
+from . import _abi, pth
+from ._abi import PathLike
 from .errors import FormatError, OutOfMemoryError, StorageError
 from .pickled import shown
 from .weights import PREFIX, StateDict
@@ -55,15 +55,15 @@ class Weights(StateDict):
 
 def load_foreign(path: PathLike) -> Weights:
     """Weights of a file of torch.save. Raises StorageError, FormatError naming what is wrong."""
-    raw = _ffi.path_bytes(path)
+    raw = _abi.path_bytes(path)
     text = os.fsdecode(raw)
     try:
         if not pth.looks_like(pth.begins(raw)):
-            raise FormatError(_ffi.described(raw, "weights"))
+            raise FormatError(_abi.described(raw, "weights"))
         with pth.TorchFile(raw) as file:
             return _foreign(file)
-    except FormatError as error:
-        told = _ffi.described(raw, "weights")
+    except FormatError:
+        told = _abi.described(raw, "weights")
         if not told.startswith(_TORCH):  # a zip or pickle of another program
             error = FormatError(told)
         raise FormatError(f"load_weights {text}: {error}") from None
@@ -77,7 +77,7 @@ def load_foreign(path: PathLike) -> Weights:
 def is_foreign(path: PathLike) -> bool:
     """Whether a path is a file that torch.save may have written."""
     try:
-        return pth.looks_like(pth.begins(_ffi.path_bytes(path)))
+        return pth.looks_like(pth.begins(_abi.path_bytes(path)))
     except OSError:
         return False
 

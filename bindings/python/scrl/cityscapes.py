@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from . import label_maps
-from ._ffi import PathLike, is_hidden
+from ._abi import PathLike, is_hidden
 from .annotation_files import Pictures, Unusable, read_text, refuse
 from .dataset import Dataset
 from .errors import FormatError, StorageError

@@ -8,8 +8,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 import numpy as np
 
-from . import _ffi, evaluating
-from ._ffi import lib
+from . import _abi, evaluating
+from ._abi import lib
 from .errors import ArgumentError, FormatError
 
 KINDS = {"bbox": 0, "segm": 1}
@@ -123,15 +123,15 @@ def evaluate(ground_truth: Any, detections: Any, kind: str = "bbox", *, curves: 
     found = _text(detections, (dict,) if with_categories else (list, tuple), "detections")
     meant = None if categories is None else _categories_text(categories)
     told: List[bytes] = []
-    options = _ffi.scrl_coco_metrics_options(
+    options = _abi.header.scrl_coco_metrics_options(
         leave_out=int(leave_out), curves=int(curves),
-        threads=0 if threads is None else _ffi.int32_of(threads, "threads"),
+        threads=0 if threads is None else _abi.int32_of(threads, "threads"),
         max_detections=evaluating.limits(max_detections, "coco"),
         categories=meant, category_bytes=0 if meant is None else len(meant),
-        details=_ffi.scrl_text_fn(lambda text, _count, _user: told.append(text)))
+        details=_abi.header.scrl_text_fn(lambda text, _count, _user: told.append(text)))
     code = lib.scrl_coco_evaluate(truth, len(truth), found, len(found), KINDS[kind], options, None)
     try:
-        _ffi.check(code)
+        _abi.check(code)
     except FormatError as error:
         raise _of_files(error, {"ground truth": ground_truth, "detections": detections,
                                 "categories": categories}) from None

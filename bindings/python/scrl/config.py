@@ -3,8 +3,8 @@
 from ctypes import byref
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
-from . import _ffi
-from ._ffi import lib
+from . import _abi
+from ._abi import lib
 from .errors import ConfigError
 
 Value = Union[int, float, bool, str, Tuple[float, ...]]
@@ -29,8 +29,8 @@ def describe() -> Dict[str, Key]:
     """Every key with its type, range, default and meaning, in the library's order."""
     if not _keys:
         for index in range(lib.scrl_config_key_count()):
-            raw = _ffi.scrl_config_key()
-            _ffi.check(lib.scrl_config_key_at(index, byref(raw)))
+            raw = _abi.header.scrl_config_key()
+            _abi.check(lib.scrl_config_key_at(index, byref(raw)))
             texts = [(getattr(raw, field) or b"").decode()
                      for field in ("name", "type", "range", "preset", "meaning")]
             _keys[texts[0]] = Key(*texts, None if raw.fixed is None else raw.fixed.decode())
@@ -72,7 +72,7 @@ def _to_value(text: str, kind: str) -> Value:
     return text
 
 
-class Config(_ffi.Handle):
+class Config(_abi.Handle):
     """The options of a run.
 
     Config(preset="scrl-small", **{"model.arch": "resnet18", "train.batch": 32}); then cfg[key]
@@ -82,9 +82,9 @@ class Config(_ffi.Handle):
     """
 
     def __init__(self, preset: Optional[str] = None, **values: Any) -> None:
-        pointer = _ffi.config_p()
-        name = None if preset is None else _ffi.text_bytes(preset, "preset")
-        _ffi.check(lib.scrl_config_new(name, byref(pointer)))
+        pointer = _abi.config_p()
+        name = None if preset is None else _abi.text_bytes(preset, "preset")
+        _abi.check(lib.scrl_config_new(name, byref(pointer)))
         self._own(pointer, lib.scrl_config_free)
         for key, value in values.items():
             self[key] = value
@@ -102,17 +102,17 @@ class Config(_ffi.Handle):
         return cls(preset, **dict(values))
 
     def __getitem__(self, key: str) -> Value:
-        raw = _ffi.text_bytes(key, "config key")
-        text = _ffi.read_text(
+        raw = _abi.text_bytes(key, "config key")
+        text = _abi.read_text(
             lambda room, capacity, length: lib.scrl_config_get(
                 self._handle, raw, room, capacity, length))
         known = describe().get(key)
         return _to_value(text, known.type if known else "text")
 
     def __setitem__(self, key: str, value: Any) -> None:
-        _ffi.check(lib.scrl_config_set(
-            self._handle, _ffi.text_bytes(key, "config key"),
-            _ffi.text_bytes(text_of(value), str(key))))
+        _abi.check(lib.scrl_config_set(
+            self._handle, _abi.text_bytes(key, "config key"),
+            _abi.text_bytes(text_of(value), str(key))))
 
     def get(self, key: str, default: Any = None) -> Any:
         """cfg[key], or `default` for a key that does not exist."""
@@ -145,7 +145,7 @@ class Config(_ffi.Handle):
 
     def check(self) -> None:
         """Raises ConfigError for values that contradict each other."""
-        _ffi.check(lib.scrl_config_check(self._handle))
+        _abi.check(lib.scrl_config_check(self._handle))
 
     def describe(self) -> Dict[str, Key]:
         """Every key with its type, range, default and meaning."""
@@ -153,8 +153,8 @@ class Config(_ffi.Handle):
 
     def copy(self) -> "Config":
         """A copy that shares nothing."""
-        pointer = _ffi.config_p()
-        _ffi.check(lib.scrl_config_clone(self._handle, byref(pointer)))
+        pointer = _abi.config_p()
+        _abi.check(lib.scrl_config_clone(self._handle, byref(pointer)))
         return Config._adopt(pointer)
 
     __copy__ = copy

@@ -8,8 +8,8 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy as np
 
-from . import _ffi
-from ._ffi import PathLike, lib
+from . import _abi
+from ._abi import PathLike, lib
 from .errors import ArgumentError, ForkedError
 
 CROWD, DIFFICULT = 1, 2  # SCRL_BOX_…
@@ -33,7 +33,7 @@ def _identity(path: str) -> Tuple[int, int, int, int]:
     return facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
-class Dataset(_ffi.Handle):
+class Dataset(_abi.Handle):
     """A dataset file: len(ds), ds[i] (H,W,3) uint8, ds.labels, ds.boxes(i), iteration.
 
     Only the index is read at opening. Several threads may read at once. In a worker process it opens
@@ -42,15 +42,15 @@ class Dataset(_ffi.Handle):
     """
 
     def __init__(self, path: PathLike) -> None:
-        self.path = os.path.abspath(os.fsdecode(_ffi.path_bytes(path)))
+        self.path = os.path.abspath(os.fsdecode(_abi.path_bytes(path)))
         self._open(path)
         self._identity = _identity(self.path)
-        self._count = _ffi.read_size(lib.scrl_dataset_count, self._handle)
+        self._count = _abi.read_size(lib.scrl_dataset_count, self._handle)
         self._labels: Optional[np.ndarray] = None
 
     def _open(self, path: PathLike) -> None:
-        pointer = _ffi.dataset_p()
-        _ffi.check(lib.scrl_dataset_open(_ffi.path_bytes(path), byref(pointer)))
+        pointer = _abi.dataset_p()
+        _abi.check(lib.scrl_dataset_open(_abi.path_bytes(path), byref(pointer)))
         self._own(pointer, lib.scrl_dataset_free)
         self._process = os.getpid()
 
@@ -90,7 +90,7 @@ class Dataset(_ffi.Handle):
     def size(self, index: int) -> Tuple[int, int]:
         """(height, width) of an image in pixels, without decoding it."""
         height, width = c_size_t(), c_size_t()
-        _ffi.check(lib.scrl_dataset_size(
+        _abi.check(lib.scrl_dataset_size(
             self._handle, self._index(index), byref(height), byref(width)))
         return height.value, width.value
 
@@ -98,8 +98,8 @@ class Dataset(_ffi.Handle):
         place = self._index(index)
         height, width = self.size(place)
         pixels = np.empty((height, width, 3), np.uint8)
-        _ffi.check(lib.scrl_dataset_read_rgb(
-            self._handle, place, pixels.ctypes.data_as(_ffi.bytes_), pixels.size))
+        _abi.check(lib.scrl_dataset_read_rgb(
+            self._handle, place, pixels.ctypes.data_as(_abi.bytes_), pixels.size))
         return pixels
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -109,9 +109,9 @@ class Dataset(_ffi.Handle):
         """The stored JPEG stream of an image."""
         place = self._index(index)
         count = c_size_t()
-        _ffi.check(lib.scrl_dataset_read_jpeg(self._handle, place, None, 0, byref(count)))
+        _abi.check(lib.scrl_dataset_read_jpeg(self._handle, place, None, 0, byref(count)))
         room = (ctypes.c_uint8 * count.value)()
-        _ffi.check(lib.scrl_dataset_read_jpeg(self._handle, place, room, count.value, byref(count)))
+        _abi.check(lib.scrl_dataset_read_jpeg(self._handle, place, room, count.value, byref(count)))
         return bytes(room)
 
     @property
@@ -121,7 +121,7 @@ class Dataset(_ffi.Handle):
             values = np.empty(len(self), np.int32)
             label = c_int32()
             for index in range(len(self)):
-                _ffi.check(lib.scrl_dataset_label(self._handle, index, byref(label)))
+                _abi.check(lib.scrl_dataset_label(self._handle, index, byref(label)))
                 values[index] = label.value
             self._labels = values
         return None if (self._labels < 0).all() else self._labels.copy()
@@ -129,13 +129,13 @@ class Dataset(_ffi.Handle):
     def _boxes(self, index: int) -> Tuple[np.ndarray, np.ndarray]:
         place = self._index(index)
         count = c_size_t()
-        _ffi.check(lib.scrl_dataset_boxes(self._handle, place, None, None, 0, byref(count)))
+        _abi.check(lib.scrl_dataset_boxes(self._handle, place, None, None, 0, byref(count)))
         boxes = np.empty((count.value, 4), np.float32)
         labels = np.full(count.value, -1, np.int32)
         if count.value:
-            _ffi.check(lib.scrl_dataset_boxes(
-                self._handle, place, _ffi.float_pointer(boxes),
-                labels.ctypes.data_as(_ffi.ints), count.value, byref(count)))
+            _abi.check(lib.scrl_dataset_boxes(
+                self._handle, place, _abi.float_pointer(boxes),
+                labels.ctypes.data_as(_abi.ints), count.value, byref(count)))
         return boxes, labels
 
     def boxes(self, index: int) -> np.ndarray:
@@ -148,8 +148,8 @@ class Dataset(_ffi.Handle):
 
     def mask(self, index: int, box: int) -> Optional[str]:
         """The mask of a box as COCO compressed RLE text of the image's size; None without one."""
-        place, box = self._index(index), _ffi.count_of(box, "box")
-        text = _ffi.read_text(
+        place, box = self._index(index), _abi.count_of(box, "box")
+        text = _abi.read_text(
             lambda room, capacity, length: lib.scrl_dataset_mask(
                 self._handle, place, box, room, capacity, length))
         return text or None
@@ -158,8 +158,8 @@ class Dataset(_ffi.Handle):
         place = self._index(index)
         flags = np.zeros(len(self._boxes(place)[1]), np.uint8)
         if flags.size:
-            _ffi.check(lib.scrl_dataset_box_flags(
-                self._handle, place, flags.ctypes.data_as(_ffi.bytes_), flags.size, None))
+            _abi.check(lib.scrl_dataset_box_flags(
+                self._handle, place, flags.ctypes.data_as(_abi.bytes_), flags.size, None))
         return flags
 
     def crowd(self, index: int) -> np.ndarray:
@@ -175,20 +175,20 @@ class Dataset(_ffi.Handle):
         place = self._index(index)
         areas = np.zeros(len(self._boxes(place)[1]), np.float32)
         if areas.size:
-            _ffi.check(lib.scrl_dataset_box_areas(
-                self._handle, place, _ffi.float_pointer(areas), areas.size, None))
+            _abi.check(lib.scrl_dataset_box_areas(
+                self._handle, place, _abi.float_pointer(areas), areas.size, None))
         return areas
 
     def image_id(self, index: int) -> Optional[int]:
         """The COCO id of an image; None without one."""
         number = c_int64()
-        _ffi.check(lib.scrl_dataset_image_id(self._handle, self._index(index), byref(number)))
+        _abi.check(lib.scrl_dataset_image_id(self._handle, self._index(index), byref(number)))
         return None if number.value < 0 else number.value
 
     def name(self, index: int) -> Optional[str]:
         """The file name by which its annotations called an image; None without one."""
         place = self._index(index)
-        text = _ffi.read_text(
+        text = _abi.read_text(
             lambda room, capacity, length: lib.scrl_dataset_name(
                 self._handle, place, room, capacity, length))
         return text or None
@@ -196,10 +196,10 @@ class Dataset(_ffi.Handle):
     @property
     def class_ids(self) -> Optional[np.ndarray]:
         """(c) int32 COCO category ids by class number, −1: none; None when no class has one."""
-        ids = np.empty(_ffi.read_size(lib.scrl_dataset_class_count, self._handle), np.int32)
+        ids = np.empty(_abi.read_size(lib.scrl_dataset_class_count, self._handle), np.int32)
         number = c_int32()
         for place in range(len(ids)):
-            _ffi.check(lib.scrl_dataset_class_id(self._handle, place, byref(number)))
+            _abi.check(lib.scrl_dataset_class_id(self._handle, place, byref(number)))
             ids[place] = number.value
         return ids if (ids >= 0).any() else None
 
@@ -209,15 +209,15 @@ class Dataset(_ffi.Handle):
         Raises StorageError, DataError for a box without a class, StateError where a file stands that
         libscrl has not written in this way.
         """
-        _ffi.check(lib.scrl_dataset_write_coco(self._handle, _ffi.path_bytes(path)))
+        _abi.check(lib.scrl_dataset_write_coco(self._handle, _abi.path_bytes(path)))
 
     @property
     def classes(self) -> List[str]:
         """The class names, by number."""
         name = c_char_p()
         names = []
-        for number in range(_ffi.read_size(lib.scrl_dataset_class_count, self._handle)):
-            _ffi.check(lib.scrl_dataset_class_name(self._handle, number, byref(name)))
+        for number in range(_abi.read_size(lib.scrl_dataset_class_count, self._handle)):
+            _abi.check(lib.scrl_dataset_class_name(self._handle, number, byref(name)))
             names.append((name.value or b"").decode("utf-8", "replace"))
         return names
 
@@ -240,9 +240,9 @@ def prepare(pixels: Any, size: int) -> np.ndarray:
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
         raise ArgumentError(
             f"prepare: pixels are {array.dtype} {array.shape}, expected uint8 (H, W, 3)")
-    size = _ffi.count_of(size, "size")
+    size = _abi.count_of(size, "size")
     image = np.empty((3, size, size), np.float32)
-    _ffi.check(lib.scrl_image_prepare(
-        array.ctypes.data_as(_ffi.bytes_), array.shape[0], array.shape[1], size,
-        _ffi.float_pointer(image), image.size))
+    _abi.check(lib.scrl_image_prepare(
+        array.ctypes.data_as(_abi.bytes_), array.shape[0], array.shape[1], size,
+        _abi.float_pointer(image), image.size))
     return image

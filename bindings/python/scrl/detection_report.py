@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tu
 import numpy as np
 
 from . import coco, progress as bars
-from ._ffi import PathLike
+from ._abi import PathLike
 from .config import Config
 from .dataset import Dataset
 from .detector import Detections, Detector, results_of

@@ -8,8 +8,8 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Seq
 
 import numpy as np
 
-from . import _ffi, checkpoints, coco, evaluating, progress as bars, runs, weights as weight_tables
-from ._ffi import PathLike, lib
+from . import _abi, checkpoints, coco, evaluating, progress as bars, runs, weights as weight_tables
+from ._abi import PathLike, lib
 from .config import Config
 from .errors import ArgumentError, FormatError
 from .model import Model
@@ -122,7 +122,7 @@ class Figures(NamedTuple):
     absent_detections: int      # of those: left out
 
 
-class Detector(_ffi.Handle):
+class Detector(_abi.Handle):
     """Faster R-CNN or Mask R-CNN with a feature pyramid, by Detectron2's definitions.
 
     config   a Config, a mapping of keys, or None: the preset "detect-small"; the keys are detect.*
@@ -156,9 +156,9 @@ class Detector(_ffi.Handle):
                 backbone.load_state_dict(state)
                 state = _encoder(backbone.state_dict())
         data = as_dataset(dataset)
-        pointer = _ffi.detector_p()
-        _ffi.check(lib.scrl_detector_new(
-            config._handle, data._handle, start, None if out is None else _ffi.path_bytes(out),
+        pointer = _abi.detector_p()
+        _abi.check(lib.scrl_detector_new(
+            config._handle, data._handle, start, None if out is None else _abi.path_bytes(out),
             byref(pointer)))
         self._own(pointer, lib.scrl_detector_free)
         self._go_on = None if out is None else "Detector.resume()"
@@ -181,18 +181,18 @@ class Detector(_ffi.Handle):
         settings  keys to go on with instead, such as **{"detect.steps": 2000}; see Trainer.resume().
         Raises DataError where images, boxes or the name of a class are other ones.
         """
-        pointer = _ffi.detector_p()
+        pointer = _abi.detector_p()
         data = as_dataset(dataset)
-        _ffi.check(lib.scrl_detector_resume_with(
-            _ffi.path_bytes(path), data._handle if data is not None else None,
+        _abi.check(lib.scrl_detector_resume_with(
+            _abi.path_bytes(path), data._handle if data is not None else None,
             runs.changes(settings), byref(pointer)))
         return cls._adopt(pointer, os.path.isdir(path))
 
     @classmethod
     def load(cls, path: PathLike) -> "Detector":
         """The detector of a checkpoint, for inference: a file, or a run folder's newest whole one."""
-        pointer = _ffi.detector_p()
-        _ffi.check(lib.scrl_detector_load(_ffi.path_bytes(path), byref(pointer)))
+        pointer = _abi.detector_p()
+        _abi.check(lib.scrl_detector_load(_abi.path_bytes(path), byref(pointer)))
         return cls._adopt(pointer)
 
     def __reduce__(self) -> Any:
@@ -207,32 +207,32 @@ class Detector(_ffi.Handle):
     @property
     def config(self) -> Config:
         """A copy of the detector's config, detect.classes settled."""
-        pointer = _ffi.config_p()
-        _ffi.check(lib.scrl_detector_config(self._handle, byref(pointer)))
+        pointer = _abi.config_p()
+        _abi.check(lib.scrl_detector_config(self._handle, byref(pointer)))
         return Config._adopt(pointer)
 
     def _class_at(self, number: int) -> Tuple[str, int]:
         name, category = c_char_p(), c_int64()
-        _ffi.check(lib.scrl_detector_class_at(
+        _abi.check(lib.scrl_detector_class_at(
             self._handle, number, byref(name), byref(category)))
         return (name.value or b"").decode("utf-8", "replace"), category.value
 
     @property
     def classes(self) -> List[str]:
         """The class names, by label; "" where the dataset had none."""
-        count = _ffi.read_size(lib.scrl_detector_class_count, self._handle)
+        count = _abi.read_size(lib.scrl_detector_class_count, self._handle)
         return [self._class_at(number)[0] for number in range(count)]
 
     @property
     def category_ids(self) -> List[int]:
         """COCO's category ids, by label; the first free one from 1 where the dataset had none."""
-        count = _ffi.read_size(lib.scrl_detector_class_count, self._handle)
+        count = _abi.read_size(lib.scrl_detector_class_count, self._handle)
         return [self._class_at(number)[1] for number in range(count)]
 
     def images(self) -> TrainingImages:
         """How many images of the dataset it learns from, and how many not; zeroes when loaded."""
-        raw = _ffi.scrl_detector_images()
-        _ffi.check(lib.scrl_detector_count_images(self._handle, byref(raw)))
+        raw = _abi.header.scrl_detector_images()
+        _abi.check(lib.scrl_detector_count_images(self._handle, byref(raw)))
         return TrainingImages(*(getattr(raw, name) for name in TrainingImages._fields))
 
     def match_classes(self, dataset: Any) -> Tuple[List[int], List[int]]:
@@ -243,17 +243,17 @@ class Detector(_ffi.Handle):
         Raises DataError for files that share no class.
         """
         data = as_dataset(dataset)
-        count = _ffi.read_size(lib.scrl_detector_class_count, self._handle)
+        count = _abi.read_size(lib.scrl_detector_class_count, self._handle)
         labels, ids = np.empty(count, np.int32), np.empty(count, np.int64)
-        _ffi.check(lib.scrl_detector_match_classes(
-            self._handle, data._handle, labels.ctypes.data_as(_ffi.ints),
+        _abi.check(lib.scrl_detector_match_classes(
+            self._handle, data._handle, labels.ctypes.data_as(_abi.ints),
             ids.ctypes.data_as(POINTER(c_int64)), count, None))
         return labels.tolist(), ids.tolist()
 
     def progress(self) -> Tuple[int, int]:
         """(steps done, steps of the whole schedule); (0, 0) of a loaded detector."""
         done, total = c_uint64(), c_uint64()
-        _ffi.check(lib.scrl_detector_progress(self._handle, byref(done), byref(total)))
+        _abi.check(lib.scrl_detector_progress(self._handle, byref(done), byref(total)))
         return done.value, total.value
 
     def step(self) -> DetectorReport:
@@ -262,8 +262,8 @@ class Detector(_ffi.Handle):
         Raises DivergedError (weights are those of before), StateError for a loaded detector or
         after the last step.
         """
-        raw = _ffi.scrl_detector_report()
-        _ffi.check(lib.scrl_detector_step(self._handle, byref(raw)))
+        raw = _abi.header.scrl_detector_report()
+        _abi.check(lib.scrl_detector_step(self._handle, byref(raw)))
         return _report(raw)
 
     def fit(self, callback: Optional[Callable[[DetectorReport], Any]] = None,
@@ -281,7 +281,7 @@ class Detector(_ffi.Handle):
         done, total = self.progress()
         return runs.fit(
             lambda most, hear: lib.scrl_detector_run(
-                self._handle, most, _ffi.scrl_detector_fn(hear), None),
+                self._handle, most, _abi.header.scrl_detector_fn(hear), None),
             _report, _words, done, total, int(self.config["detect.batch"]), callback, progress,
             steps, self._go_on)
 
@@ -293,7 +293,7 @@ class Detector(_ffi.Handle):
     def save(self, path: PathLike) -> None:
         """Saves a checkpoint, whole or not at all; of a training one, resume() can go on from it. An older
         checkpoint of that name is replaced, any other file is a StateError."""
-        _ffi.check(lib.scrl_detector_save(self._handle, _ffi.path_bytes(path)))
+        _abi.check(lib.scrl_detector_save(self._handle, _abi.path_bytes(path)))
 
     def predict(self, image: Any) -> Detections:
         """What is seen in a picture (H,W,3) uint8 of any size; boxes and masks in its pixels."""
@@ -301,10 +301,10 @@ class Detector(_ffi.Handle):
         if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
             raise ArgumentError(
                 f"predict: image is {array.dtype} {array.shape}, expected uint8 (H, W, 3)")
-        pointer = _ffi.detections_p()
+        pointer = _abi.detections_p()
         height, width = array.shape[:2]
-        _ffi.check(lib.scrl_detector_predict(
-            self._handle, array.ctypes.data_as(_ffi.bytes_), height, width, 0, byref(pointer)))
+        _abi.check(lib.scrl_detector_predict(
+            self._handle, array.ctypes.data_as(_abi.bytes_), height, width, 0, byref(pointer)))
         with _Found(pointer) as found:
             return found.read([height, width], self.config["detect.kind"] == "mask")
 
@@ -334,13 +334,13 @@ class Detector(_ffi.Handle):
         data = as_dataset(dataset)
         masks = kind == "segm" or (
             kind is None and self.config["detect.kind"] == "mask" and _has_masks(data))
-        boxes, segments = _ffi.scrl_coco_metrics(), _ffi.scrl_coco_metrics()
-        options = _ffi.scrl_measure_options(
+        boxes, segments = _abi.header.scrl_coco_metrics(), _abi.header.scrl_coco_metrics()
+        options = _abi.header.scrl_measure_options(
             max_detections=evaluating.limits(max_detections, "evaluate"),
-            results=None if results is None else _ffi.path_bytes(results))
+            results=None if results is None else _abi.path_bytes(results))
 
         def measure(hear: Any) -> int:
-            options.progress = _ffi.scrl_measure_fn(hear)
+            options.progress = _abi.header.scrl_measure_fn(hear)
             return lib.scrl_detector_measure(
                 self._handle, data._handle, byref(options), byref(boxes),
                 byref(segments) if masks else None)
@@ -386,19 +386,19 @@ def _has_masks(data: Any) -> bool:
                for box, label in enumerate(data.box_labels(index)) if label >= 0)
 
 
-class _Found(_ffi.Handle):
+class _Found(_abi.Handle):
     """scrl_detections."""
 
     def __init__(self, pointer: Any) -> None:
         self._own(pointer, lib.scrl_detections_free)
 
     def read(self, size: List[int], with_masks: bool) -> Detections:
-        count = _ffi.read_size(lib.scrl_detections_count, self._handle)
+        count = _abi.read_size(lib.scrl_detections_count, self._handle)
         boxes, labels = np.empty((count, 4), np.float32), np.empty(count, np.int32)
         scores, masks = np.empty(count, np.float32), []
         for index in range(count):
-            raw = _ffi.scrl_detection()
-            _ffi.check(lib.scrl_detections_at(self._handle, index, byref(raw)))
+            raw = _abi.header.scrl_detection()
+            _abi.check(lib.scrl_detections_at(self._handle, index, byref(raw)))
             boxes[index], labels[index], scores[index] = raw.box[:], raw.label, raw.score
             masks.append({"size": list(size), "counts": (raw.mask or b"").decode("ascii")})
         return Detections(boxes, labels, scores, masks if with_masks else None)
@@ -427,7 +427,7 @@ def _start(weights: Any) -> Tuple[Optional[Mapping[str, Any]], Optional[bytes]]:
         return weights.state_dict(), None
     if checkpoints.is_foreign(weights):
         return checkpoints.load_foreign(weights), None
-    return None, _ffi.path_bytes(weights)
+    return None, _abi.path_bytes(weights)
 
 
 def _config(config: Any, weights: Any, state: Any) -> Config:

@@ -12,8 +12,8 @@
 from ctypes import byref
 from typing import Any, Callable, List, NamedTuple, Optional
 
-from . import _ffi, progress as bars
-from ._ffi import lib
+from . import _abi, progress as bars
+from ._abi import lib
 from .errors import ArgumentError
 from .evaluating import matched, one_or_more, opened, pair, positive, run
 from .finetune import DetectionReport, detection
@@ -95,10 +95,10 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
     """
     if quirks not in QUIRKS:
         raise ArgumentError(f"linear: quirks is {quirks!r}, expected 'corrected' or 'official'")
-    options = _ffi.scrl_linear_options(
-        epochs=one_or_more(epochs, "epochs", "linear"), crops=_ffi.int32_of(crops, "crops"),
+    options = _abi.header.scrl_linear_options(
+        epochs=one_or_more(epochs, "epochs", "linear"), crops=_abi.int32_of(crops, "crops"),
         warmup_epochs=_warmup(warmup_epochs), raw_features=int(not standardise),
-        quirks=QUIRKS[quirks], seed=_ffi.count_of(seed, "seed"),
+        quirks=QUIRKS[quirks], seed=_abi.count_of(seed, "seed"),
         batch=0 if batch is None else one_or_more(batch, "batch", "linear"),
         base_lr=0 if base_lr is None else positive(base_lr, "base_lr", "linear"),
         size=0 if size is None else one_or_more(size, "size", "linear"),
@@ -107,11 +107,11 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
     if test is not None and isinstance(test, (tuple, list)) != has_features:
         raise ArgumentError("linear: train and test are of different kinds, expected two datasets "
                             "or two pairs (features, labels)")
-    raw = _ffi.scrl_linear_report()
+    raw = _abi.header.scrl_linear_report()
 
     def listen(call: Callable[[], int], unit: str) -> None:
         def begin(hear: Any) -> int:
-            options.progress = _ffi.scrl_linear_fn(hear)
+            options.progress = _abi.header.scrl_linear_fn(hear)
             return call()
 
         with bars.counter("linear", unit, progress) as show:
@@ -128,8 +128,8 @@ def linear(model: Any, train: Any, test: Any = None, *, crops: int = 0, epochs: 
 
         def on_features() -> int:
             return lib.scrl_evaluate_linear_on(
-                byref(x), y.ctypes.data_as(_ffi.ints), None if xt is None else byref(xt),
-                None if yt is None else yt.ctypes.data_as(_ffi.ints), byref(options), byref(raw))
+                byref(x), y.ctypes.data_as(_abi.ints), None if xt is None else byref(xt),
+                None if yt is None else yt.ctypes.data_as(_abi.ints), byref(options), byref(raw))
 
         listen(on_features, "rows")
     else:
@@ -150,7 +150,7 @@ def _warmup(value: Any) -> int:
     """As the option struct has it: 0 means the default, −1 none."""
     if value is None:
         return 0
-    number = _ffi.int32_of(value, "warmup_epochs")
+    number = _abi.int32_of(value, "warmup_epochs")
     if number < 0:
         raise ArgumentError(f"linear: warmup_epochs is {number}, expected 0 or more")
     return number or -1

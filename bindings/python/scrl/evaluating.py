@@ -6,7 +6,7 @@ from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from . import _ffi
+from . import _abi
 from .dataset import Dataset
 from .errors import ArgumentError, ShapeError
 from .interrupts import interrupt_into
@@ -36,11 +36,11 @@ def run(call: Callable[[Callable[..., int]], int], show: Callable[..., None],
     with interrupt_into(stops) as caught:
         code = call(on_progress)
     caught.deliver(code, f"{what} stopped", failure)
-    _ffi.check(code)
+    _abi.check(code)
 
 
 def one_or_more(value: Any, what: str, operation: str) -> int:
-    number = _ffi.int32_of(value, what)
+    number = _abi.int32_of(value, what)
     if number < 1:
         raise ArgumentError(f"{operation}: {what} is {number}, expected 1 or more")
     return number
@@ -66,7 +66,7 @@ def matched(raw: Any) -> Tuple[Optional[str], List[str], List[str]]:
 def limits(values: Sequence[int], operation: str) -> Tuple[int, int, int]:
     """COCO's maxDets: three rising numbers of 1 and more; the library knows the largest there is."""
     try:
-        made = tuple(_ffi.int32_of(each, "max_detections") for each in values)
+        made = tuple(_abi.int32_of(each, "max_detections") for each in values)
     except TypeError:
         made = ()
     if len(made) != 3 or not 0 < made[0] < made[1] < made[2]:
@@ -91,7 +91,7 @@ def pair(given: Any, what: str) -> Tuple[Any, np.ndarray, np.ndarray]:
     """A scrl_tensor over features, the labels, and the array that must outlive the tensor."""
     if len(given) != 2:
         raise ArgumentError(f"{what} has {len(given)} parts, expected (features, labels)")
-    tensor, array = _ffi.borrow(given[0], 2, f"{what} features")
+    tensor, array = _abi.borrow(given[0], 2, f"{what} features")
     return tensor, numbers(given[1], len(array), f"{what} labels", -1), array
 
 

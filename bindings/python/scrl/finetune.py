@@ -3,7 +3,7 @@
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence
 
 from . import detector as detectors, evaluating
-from ._ffi import PathLike
+from ._abi import PathLike
 from .detector import Figures
 
 

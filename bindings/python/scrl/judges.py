@@ -16,8 +16,8 @@ in common are a DataError. Features come with numbers, which are compared as the
 from ctypes import byref
 from typing import Any, Callable, List, NamedTuple, Optional
 
-from . import _ffi, progress as bars
-from ._ffi import lib
+from . import _abi, progress as bars
+from ._abi import lib
 from .errors import ArgumentError
 from .evaluating import matched, numbers, one_or_more, opened, pair, positive, run
 
@@ -117,7 +117,7 @@ class HealthReport(NamedTuple):
 def _listen(call: Callable[[], int], options: Any, what: str, unit: str, progress: bool,
             callback: Callback) -> None:
     def begin(hear: Any) -> int:
-        options.progress = _ffi.scrl_evaluate_fn(hear)
+        options.progress = _abi.header.scrl_evaluate_fn(hear)
         return call()
 
     with bars.counter(what, unit, progress) as show:
@@ -129,7 +129,7 @@ def _limit(value: Any, what: str, operation: str) -> int:
 
 
 def _stage(stage: Optional[str]) -> Optional[bytes]:
-    return None if stage is None else _ffi.text_bytes(stage, "stage")
+    return None if stage is None else _abi.text_bytes(stage, "stage")
 
 
 def knn(model: Any, train: Any, test: Any = None, *, neighbours: int = 200,
@@ -150,10 +150,10 @@ def knn(model: Any, train: Any, test: Any = None, *, neighbours: int = 200,
     Raises DataError (no labels, one class, no class in common), ArgumentError, ShapeError,
     DivergedError, CancelledError; KeyboardInterrupt after Ctrl-C.
     """
-    options = _ffi.scrl_knn_options(
+    options = _abi.header.scrl_knn_options(
         neighbours=one_or_more(neighbours, "neighbours", "knn"),
         temperature=positive(temperature, "temperature", "knn"),
-        size=_limit(size, "size", "knn"), seed=_ffi.count_of(seed, "seed"),
+        size=_limit(size, "size", "knn"), seed=_abi.count_of(seed, "seed"),
         train_images=_limit(train_images, "train_images", "knn"),
         test_images=_limit(test_images, "test_images", "knn"),
         view_threads=_limit(view_threads, "view_threads", "knn"))
@@ -161,7 +161,7 @@ def knn(model: Any, train: Any, test: Any = None, *, neighbours: int = 200,
     if test is not None and isinstance(test, (tuple, list)) != has_features:
         raise ArgumentError("knn: train and test are of different kinds, expected two datasets or "
                             "two pairs (features, labels)")
-    raw = _ffi.scrl_knn_report()
+    raw = _abi.header.scrl_knn_report()
     if has_features:
         if model is not None:
             raise ArgumentError("knn: got a model and features, expected None and features")
@@ -170,8 +170,8 @@ def knn(model: Any, train: Any, test: Any = None, *, neighbours: int = 200,
 
         def on_features() -> int:
             return lib.scrl_evaluate_knn_on(
-                byref(x), y.ctypes.data_as(_ffi.ints), None if xt is None else byref(xt),
-                None if yt is None else yt.ctypes.data_as(_ffi.ints), byref(options), byref(raw))
+                byref(x), y.ctypes.data_as(_abi.ints), None if xt is None else byref(xt),
+                None if yt is None else yt.ctypes.data_as(_abi.ints), byref(options), byref(raw))
 
         _listen(on_features, options, "knn", "rows", progress, callback)
     else:
@@ -208,7 +208,7 @@ def regions(model: Any, train: Any, test: Any = None, *, neighbours: int = 20, e
             images ask what few labels are enough for.
     Raises as knn().
     """
-    options = _ffi.scrl_region_options(
+    options = _abi.header.scrl_region_options(
         neighbours=one_or_more(neighbours, "neighbours", "regions"), stage=_stage(stage),
         size=_limit(size, "size", "regions"), longest=one_or_more(longest, "longest", "regions"),
         train_images=_limit(train_images, "train_images", "regions"),
@@ -217,8 +217,8 @@ def regions(model: Any, train: Any, test: Any = None, *, neighbours: int = 20, e
         view_threads=_limit(view_threads, "view_threads", "regions"),
         batch=_limit(batch, "batch", "regions"),
         base_lr=0 if base_lr is None else positive(base_lr, "base_lr", "regions"),
-        seed=_ffi.count_of(seed, "seed"))
-    raw = _ffi.scrl_region_report()
+        seed=_abi.count_of(seed, "seed"))
+    raw = _abi.header.scrl_region_report()
     with opened("regions", model, train, test) as (loaded, learnt, tested):
         def call() -> int:
             return lib.scrl_evaluate_regions(
@@ -246,12 +246,12 @@ def retrieval(model: Any, data: Any, *, stage: Optional[str] = None, size: Optio
     stage, size, longest  as in regions().
     Raises as knn(); DataError also when no box has another of its class in another image.
     """
-    options = _ffi.scrl_region_options(
+    options = _abi.header.scrl_region_options(
         stage=_stage(stage), size=_limit(size, "size", "retrieval"),
         longest=one_or_more(longest, "longest", "retrieval"),
-        test_images=_limit(images, "images", "retrieval"), seed=_ffi.count_of(seed, "seed"),
+        test_images=_limit(images, "images", "retrieval"), seed=_abi.count_of(seed, "seed"),
         view_threads=_limit(view_threads, "view_threads", "retrieval"))
-    raw = _ffi.scrl_retrieval_report()
+    raw = _abi.header.scrl_retrieval_report()
     if isinstance(data, (tuple, list)):
         if model is not None:
             raise ArgumentError("retrieval: got a model and features, expected None and features")
@@ -263,7 +263,7 @@ def retrieval(model: Any, data: Any, *, stage: Optional[str] = None, size: Optio
 
         def on_features() -> int:
             return lib.scrl_evaluate_retrieval_on(
-                byref(x), y.ctypes.data_as(_ffi.ints), owners.ctypes.data_as(_ffi.ints),
+                byref(x), y.ctypes.data_as(_abi.ints), owners.ctypes.data_as(_abi.ints),
                 byref(options), byref(raw))
 
         _listen(on_features, options, "retrieval", "rows", progress, callback)
@@ -298,12 +298,12 @@ def correspondence(model: Any, data: Any, *, stage: Optional[str] = None,
     Raises DataError (no views that share a cell), ArgumentError, DivergedError, CancelledError;
     KeyboardInterrupt after Ctrl-C.
     """
-    options = _ffi.scrl_pair_options(
+    options = _abi.header.scrl_pair_options(
         stage=_stage(stage), size=_limit(size, "size", "correspondence"),
         grid=one_or_more(grid, "grid", "correspondence"), distort=int(bool(distort)),
-        images=one_or_more(images, "images", "correspondence"), seed=_ffi.count_of(seed, "seed"),
+        images=one_or_more(images, "images", "correspondence"), seed=_abi.count_of(seed, "seed"),
         view_threads=_limit(view_threads, "view_threads", "correspondence"))
-    raw = _ffi.scrl_correspondence_report()
+    raw = _abi.header.scrl_correspondence_report()
     with opened("correspondence", model, data) as (loaded, judged):
         def call() -> int:
             return lib.scrl_evaluate_correspondence(
@@ -329,17 +329,17 @@ def health(model: Any, data: Any, *, rows: Optional[str] = None, stage: Optional
     """
     if rows not in ROWS:
         raise ArgumentError(f"health: rows is {rows!r}, expected 'views' or 'regions'")
-    options = _ffi.scrl_pair_options(
+    options = _abi.header.scrl_pair_options(
         rows=ROWS[rows], stage=_stage(stage), size=_limit(size, "size", "health"),
-        images=one_or_more(images, "images", "health"), seed=_ffi.count_of(seed, "seed"),
+        images=one_or_more(images, "images", "health"), seed=_abi.count_of(seed, "seed"),
         view_threads=_limit(view_threads, "view_threads", "health"))
-    raw = _ffi.scrl_health_report()
+    raw = _abi.header.scrl_health_report()
     if model is None:
         parts = data if isinstance(data, (tuple, list)) and len(data) == 2 else (data, None)
-        x, _keep = _ffi.borrow(parts[0], 2, "health: features")
+        x, _keep = _abi.borrow(parts[0], 2, "health: features")
         partners, _keep_too = (
-            (None, None) if parts[1] is None else _ffi.borrow(parts[1], 2, "health: partners"))
-        _ffi.check(lib.scrl_evaluate_health_on(
+            (None, None) if parts[1] is None else _abi.borrow(parts[1], 2, "health: partners"))
+        _abi.check(lib.scrl_evaluate_health_on(
             byref(x), None if partners is None else byref(partners), byref(raw)))
     else:
         with opened("health", model, data) as (loaded, judged):

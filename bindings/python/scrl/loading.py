@@ -2,8 +2,8 @@
 
 import os
 
-from . import _ffi, checkpoints, pth
-from ._ffi import PathLike
+from . import _abi, checkpoints, pth
+from ._abi import PathLike
 from .checkpoints import Weights
 from .model import Model
 
@@ -24,7 +24,7 @@ def load_weights(path: PathLike) -> Weights:
 
     Raises StorageError, and FormatError naming what is wrong.
     """
-    if not _is_ours(_ffi.path_bytes(path)):
+    if not _is_ours(_abi.path_bytes(path)):
         return checkpoints.load_foreign(path)
     with Model.load(path) as model:
         return Weights(model.state_dict(), "libscrl")

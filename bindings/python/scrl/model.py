@@ -6,13 +6,13 @@ from typing import Any, Dict, Mapping
 
 import numpy as np
 
-from . import _ffi, checkpoints, weights
-from ._ffi import PathLike, lib
+from . import _abi, checkpoints, weights
+from ._abi import PathLike, lib
 from .config import Config, as_config
 from .errors import ArgumentError, FormatError, ShapeError
 
 
-class Model(_ffi.Handle):
+class Model(_abi.Handle):
     """A backbone: Model(cfg) with fresh weights from the config's seed, or Model.load(path).
 
     Images are (N,3,H,W) float32, normalised by ImageNet's mean and deviation (see scrl.prepare); other
@@ -23,9 +23,9 @@ class Model(_ffi.Handle):
     """
 
     def __init__(self, config: Any = None) -> None:
-        pointer = _ffi.model_p()
+        pointer = _abi.model_p()
         config = as_config(config)  # a name of its own keeps a temporary one alive
-        _ffi.check(lib.scrl_model_new(config._handle, byref(pointer)))
+        _abi.check(lib.scrl_model_new(config._handle, byref(pointer)))
         self._own(pointer, lib.scrl_model_free)
 
     @classmethod
@@ -38,8 +38,8 @@ class Model(_ffi.Handle):
         """
         if checkpoints.is_foreign(path):
             return cls._of_foreign(path)
-        pointer = _ffi.model_p()
-        _ffi.check(lib.scrl_model_load(_ffi.path_bytes(path), byref(pointer)))
+        pointer = _abi.model_p()
+        _abi.check(lib.scrl_model_load(_abi.path_bytes(path), byref(pointer)))
         model = cls.__new__(cls)
         model._own(pointer, lib.scrl_model_free)
         return model
@@ -65,13 +65,13 @@ class Model(_ffi.Handle):
     def save(self, path: PathLike) -> None:
         """Saves a checkpoint that Model.load() reads. An older checkpoint of that name is replaced, any
         other file is a StateError."""
-        _ffi.check(lib.scrl_model_save(self._handle, _ffi.path_bytes(path)))
+        _abi.check(lib.scrl_model_save(self._handle, _abi.path_bytes(path)))
 
     @property
     def config(self) -> Config:
         """A copy of the model's config."""
-        pointer = _ffi.config_p()
-        _ffi.check(lib.scrl_model_config(self._handle, byref(pointer)))
+        pointer = _abi.config_p()
+        _abi.check(lib.scrl_model_config(self._handle, byref(pointer)))
         return Config._adopt(pointer)
 
     def features(self, x: Any, stage: str = "layer4") -> np.ndarray:
@@ -80,35 +80,35 @@ class Model(_ffi.Handle):
         Raises ArgumentError for pixels that are not finite, DivergedError for such weights; embed()
         and embed_regions() too.
         """
-        tensor, array = _ffi.borrow_pictures(x, "features")
+        tensor, array = _abi.borrow_pictures(x, "features")
         shape = (c_int64 * 4)()
-        name = _ffi.text_bytes(stage, "stage")
-        _ffi.check(lib.scrl_model_feature_shape(
+        name = _abi.text_bytes(stage, "stage")
+        _abi.check(lib.scrl_model_feature_shape(
             self._handle, name, array.shape[0], array.shape[2], array.shape[3], shape))
         result = np.empty(tuple(shape), np.float32)
-        _ffi.check(lib.scrl_model_features(
-            self._handle, byref(tensor), name, _ffi.float_pointer(result), result.size))
+        _abi.check(lib.scrl_model_features(
+            self._handle, byref(tensor), name, _abi.float_pointer(result), result.size))
         return result
 
     @property
     def embedding_size(self) -> int:
         """F, the length of an embedding."""
-        return _ffi.read_size(lib.scrl_model_embedding_size, self._handle)
+        return _abi.read_size(lib.scrl_model_embedding_size, self._handle)
 
     @property
     def region_size(self) -> int:
         """F_r, the length of a region's embedding: the channels of roi.stage."""
-        return _ffi.read_size(lib.scrl_model_region_size, self._handle)
+        return _abi.read_size(lib.scrl_model_region_size, self._handle)
 
     def embed(self, x: Any) -> np.ndarray:
         """(N,F) float32: features of the last stage that training shapes, averaged over the image.
 
         That stage is the config's roi.stage.
         """
-        tensor, array = _ffi.borrow_pictures(x, "embed")
+        tensor, array = _abi.borrow_pictures(x, "embed")
         result = np.empty((array.shape[0], self.embedding_size), np.float32)
-        _ffi.check(lib.scrl_model_embed(
-            self._handle, byref(tensor), _ffi.float_pointer(result), result.size))
+        _abi.check(lib.scrl_model_embed(
+            self._handle, byref(tensor), _abi.float_pointer(result), result.size))
         return result
 
     def embed_regions(self, x: Any, boxes: Any) -> np.ndarray:
@@ -118,13 +118,13 @@ class Model(_ffi.Handle):
 
         boxes (K,5): image index in 0 … N−1, x0, y0, x1, y1 in pixels of x.
         """
-        tensor, _array = _ffi.borrow_pictures(x, "embed_regions")
-        boxes = _ffi.boxes_array(boxes, 5, "embed_regions")
+        tensor, _array = _abi.borrow_pictures(x, "embed_regions")
+        boxes = _abi.boxes_array(boxes, 5, "embed_regions")
         result = np.empty((len(boxes), self.region_size), np.float32)
         if len(boxes):
-            _ffi.check(lib.scrl_model_embed_regions(
-                self._handle, byref(tensor), _ffi.float_pointer(boxes), len(boxes),
-                _ffi.float_pointer(result), result.size))
+            _abi.check(lib.scrl_model_embed_regions(
+                self._handle, byref(tensor), _abi.float_pointer(boxes), len(boxes),
+                _abi.float_pointer(result), result.size))
         return result
 
     def state_dict(self) -> Dict[str, np.ndarray]:

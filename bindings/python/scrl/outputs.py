@@ -9,8 +9,8 @@ import secrets
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator, Tuple
 
-from . import _ffi
-from ._ffi import PathLike
+from . import _abi
+from ._abi import PathLike
 from .errors import StateError, StorageError
 
 FEATURES = "libscrl features"    # the attribute `format` of an HDF5 file of features
@@ -49,7 +49,7 @@ def check(path: PathLike, kind: str, *inputs: Any) -> str:
     inputs  files that are read: `path` must be none of them, under whatever name.
     Raises StateError for a file that would be lost, StorageError for a place that cannot hold one.
     """
-    text = os.fsdecode(_ffi.path_bytes(path))
+    text = os.fsdecode(_abi.path_bytes(path))
     folder = os.path.dirname(text) or "."
     if not os.path.isdir(folder):
         reason = "is not a folder" if os.path.exists(folder) else "is not there"
@@ -68,7 +68,7 @@ def check(path: PathLike, kind: str, *inputs: Any) -> str:
         with open(text, "rb") as file:
             head = file.read(_HEAD)
         if not fits(head):
-            raise StateError(f"create {text}: the file there {_ffi.described(text)}, and would be lost "
+            raise StateError(f"create {text}: the file there {_abi.described(text)}, and would be lost "
                              f"· expected a new name, or one of {name}")
     return text
 

@@ -13,8 +13,8 @@ from collections import Counter
 from ctypes import byref
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
-from . import _ffi, progress as bars
-from ._ffi import PathLike, lib
+from . import _abi, progress as bars
+from ._abi import PathLike, lib
 from .coco_metrics import plain_json
 from .errors import ArgumentError, DataError, StorageError
 from .interrupts import interrupt_into
@@ -26,7 +26,7 @@ from .reading import Rules, means_picture, one_line as _one_line, read
 Annotations = Union[PathLike, Dict[str, Any]]
 
 
-class _Writer(_ffi.Handle):
+class _Writer(_abi.Handle):
     """scrl_writer; the file appears at finish()."""
 
     def __init__(self, path: PathLike, rules: Rules = Rules()) -> None:
@@ -40,25 +40,25 @@ class _Writer(_ffi.Handle):
             self.notes.append(PictureNote(
                 os.fsdecode(path or self.path), (note or b"").decode("utf-8", "replace")))
 
-        self._options = _ffi.scrl_picture_options(
+        self._options = _abi.header.scrl_picture_options(
             orientation=("apply", "ignore", "refuse").index(rules.orientation),
-            keep_truncated=int(rules.on_truncated == "keep"), note=_ffi.scrl_note_fn(on_note))
-        pointer = _ffi.writer_p()
-        _ffi.check(lib.scrl_writer_new(_ffi.path_bytes(path), byref(pointer)))
+            keep_truncated=int(rules.on_truncated == "keep"), note=_abi.header.scrl_note_fn(on_note))
+        pointer = _abi.writer_p()
+        _abi.check(lib.scrl_writer_new(_abi.path_bytes(path), byref(pointer)))
         self._own(pointer, lib.scrl_writer_free)
-        _ffi.check(lib.scrl_writer_set_pictures(self._handle, byref(self._options)))
+        _abi.check(lib.scrl_writer_set_pictures(self._handle, byref(self._options)))
 
     def add_file(self, path: PathLike, note: Optional[Any] = None) -> None:
-        _ffi.check(lib.scrl_writer_add_file(
-            self._handle, _ffi.path_bytes(path), None if note is None else byref(note)))
+        _abi.check(lib.scrl_writer_add_file(
+            self._handle, _abi.path_bytes(path), None if note is None else byref(note)))
 
     def add_picture(self, path: bytes, reason: str, note: Optional[Any] = None) -> None:
         """Adds what Pillow makes of a file that the library has refused for that reason."""
         self.path = path
         picture = read(path, reason, self.rules)
         height, width, _ = picture.pixels.shape
-        _ffi.check(lib.scrl_writer_add_oriented(
-            self._handle, picture.pixels.ctypes.data_as(_ffi.bytes_), height, width, 0, 0,
+        _abi.check(lib.scrl_writer_add_oriented(
+            self._handle, picture.pixels.ctypes.data_as(_abi.bytes_), height, width, 0, 0,
             picture.orientation, None if note is None else byref(note)))
         self.notes += [PictureNote(os.fsdecode(path), each) for each in picture.notes]
         self.truncated += picture.truncated
@@ -68,8 +68,8 @@ class _Writer(_ffi.Handle):
 
     def told(self) -> Dict[str, Any]:
         """The fields of a PackReport that concern pictures."""
-        raw = _ffi.scrl_picture_report()
-        _ffi.check(lib.scrl_writer_report_pictures(self._handle, byref(raw)))
+        raw = _abi.header.scrl_picture_report()
+        _abi.check(lib.scrl_writer_report_pictures(self._handle, byref(raw)))
         return {
             "notes": self.notes, "turned": raw.turned, "not_turned": raw.not_turned,
             "truncated": raw.truncated + self.truncated, "encoded": raw.encoded, "several": self.several,
@@ -77,7 +77,7 @@ class _Writer(_ffi.Handle):
         }
 
     def finish(self) -> None:
-        _ffi.check(lib.scrl_writer_finish(self._handle))
+        _abi.check(lib.scrl_writer_finish(self._handle))
 
 
 def _add_any(writer: _Writer, path: bytes, skipped: List[Skipped]) -> None:
@@ -105,7 +105,7 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
         try:
             text = (reason or b"").decode("utf-8", "replace")
             try:
-                writer.add_picture(path, text, _ffi.scrl_annotation(label=label))
+                writer.add_picture(path, text, _abi.header.scrl_annotation(label=label))
                 return 1
             except DataError as error:
                 told.image(os.fsdecode(path), _one_line(error))
@@ -124,14 +124,14 @@ def _add_folder(writer: _Writer, folder: PathLike, from_folders: bool,
             failure.append(error)
             return 1
 
-    options = _ffi.scrl_folder_options(
-        labels_from_folders=int(from_folders), skipped=_ffi.scrl_skip_fn(on_skip),
-        progress=_ffi.scrl_walk_fn(on_progress))
+    options = _abi.header.scrl_folder_options(
+        labels_from_folders=int(from_folders), skipped=_abi.header.scrl_skip_fn(on_skip),
+        progress=_abi.header.scrl_walk_fn(on_progress))
     with interrupt_into(stops) as caught:
         code = lib.scrl_writer_add_folder(
-            writer._handle, _ffi.path_bytes(folder), byref(options), None, None)
+            writer._handle, _abi.path_bytes(folder), byref(options), None, None)
     caught.deliver(code, "packing stopped", failure)
-    _ffi.check(code)
+    _abi.check(code)
 
 
 def _coco_text(annotations: Annotations) -> Optional[bytes]:
@@ -196,18 +196,18 @@ def _add_coco(writer: _Writer, folder: PathLike, annotations: Annotations, on_ba
             failure.append(error)
             return 1
 
-    options = _ffi.scrl_coco_options(
-        refuse=int(on_bad == "refuse"), issue=_ffi.scrl_coco_fn(on_issue),
-        unreadable=_ffi.scrl_skip_fn(on_unreadable), progress=_ffi.scrl_walk_fn(on_progress))
+    options = _abi.header.scrl_coco_options(
+        refuse=int(on_bad == "refuse"), issue=_abi.header.scrl_coco_fn(on_issue),
+        unreadable=_abi.header.scrl_skip_fn(on_unreadable), progress=_abi.header.scrl_walk_fn(on_progress))
     text = _coco_text(annotations)
-    path = None if text is not None else _ffi.path_bytes(annotations)  # type: ignore[arg-type]
-    report = _ffi.scrl_coco_report()
+    path = None if text is not None else _abi.path_bytes(annotations)  # type: ignore[arg-type]
+    report = _abi.header.scrl_coco_report()
     with interrupt_into(stops) as caught:
         code = lib.scrl_writer_add_coco(
-            writer._handle, _ffi.path_bytes(folder), path, text, len(text or b""), byref(options),
+            writer._handle, _abi.path_bytes(folder), path, text, len(text or b""), byref(options),
             byref(report))
     caught.deliver(code, "packing stopped", failure)
-    _ffi.check(code)
+    _abi.check(code)
     told.objects = report.annotations
     told.changed += report.changed_annotations
 
@@ -259,7 +259,7 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
         raise ArgumentError("pack: labels and annotations need a folder as source")
     with _Writer(out, rules) as writer, bars.counter("packing", "images", progress) as bar:
         if is_list:
-            files = [_ffi.path_bytes(each) for each in source]
+            files = [_abi.path_bytes(each) for each in source]
             for seen, each in enumerate(files, 1):
                 _add_any(writer, each, skipped)
                 bar(seen, len(files))
@@ -267,7 +267,7 @@ def pack(source: Union[PathLike, Sequence[PathLike]], out: PathLike,
             _add_coco(writer, source, annotations, on_bad, bar, told)
         else:
             _add_folder(writer, source, labels == "folders", bar, told)
-        added = _ffi.read_size(lib.scrl_writer_count, writer._handle)
+        added = _abi.read_size(lib.scrl_writer_count, writer._handle)
         if not added:
             why = f"; first: {skipped[0][0]}: {skipped[0][1]}" if skipped else ""
             raise DataError(

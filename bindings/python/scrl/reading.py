@@ -16,7 +16,7 @@ from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from ._ffi import is_hidden
+from ._abi import is_hidden
 from .errors import ArgumentError, DataError
 
 LONGEST_SIDE, MOST_PIXELS = 65_500, 1 << 28  # RGBImage.maxSide, maxPixels: the limits of every way in

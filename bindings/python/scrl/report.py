@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 from . import evaluate, matches as matching, outputs, views as make_views
-from ._ffi import PathLike
+from ._abi import PathLike
 from .config import Config
 from .dataset import Dataset
 from .errors import DataError, DivergedError, StorageError

@@ -3,7 +3,7 @@
 from ctypes import c_char_p
 from typing import Any, Callable, List, Mapping, Optional
 
-from . import _ffi, progress as bars
+from . import _abi, progress as bars
 from .config import text_of
 from .errors import BY_STATUS, CancelledError
 from .interrupts import interrupt_into
@@ -21,7 +21,7 @@ def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[
     go_on  how to resume, for the text of KeyboardInterrupt; None: there is no run folder.
     Returns the last step's report, None when there was nothing to do.
     """
-    if steps is not None and _ffi.count_of(steps, "steps") == 0:
+    if steps is not None and _abi.count_of(steps, "steps") == 0:
         return None
     last: List[Any] = []
     failure: List[BaseException] = []
@@ -47,7 +47,7 @@ def fit(start: Callable[[int, Callable[[Any, Any], int]], int], read: Callable[[
     caught.deliver(code, f"stopped; all is saved, go on with {go_on}" if go_on else
                    "stopped; it has no run folder: nothing is saved before save()", failure)
     if not (stops and code == CancelledError.status):
-        _ffi.check(code)
+        _abi.check(code)
     return last[0] if last else None
 
 
@@ -57,7 +57,7 @@ def changes(settings: Mapping[str, Any]) -> Any:
         return None
     texts: List[Optional[bytes]] = []
     for key, value in settings.items():
-        texts += [_ffi.text_bytes(key, "config key"), _ffi.text_bytes(text_of(value), str(key))]
+        texts += [_abi.text_bytes(key, "config key"), _abi.text_bytes(text_of(value), str(key))]
     return (c_char_p * (len(texts) + 1))(*texts, None)
 
 

@@ -8,8 +8,8 @@ from typing import Any, Callable, Dict, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from . import _ffi, runs, weights
-from ._ffi import PathLike, lib
+from . import _abi, runs, weights
+from ._abi import PathLike, lib
 from .config import Config, as_config
 from .dataset import Dataset
 from .errors import ShapeError
@@ -62,7 +62,7 @@ class _Words:
         return f"loss {report.loss:.4f}  lr {report.lr:.3g}{accuracy}{self.sign}"
 
 
-class Trainer(_ffi.Handle):
+class Trainer(_abi.Handle):
     """Pretraining: SCRL and BYOL teach a network to predict its own moving average, method=supervised
     teaches it the images' labels.
 
@@ -81,12 +81,12 @@ class Trainer(_ffi.Handle):
 
     def __init__(self, config: Any = None, dataset: Any = None,
                  out: Optional[PathLike] = None) -> None:
-        pointer = _ffi.trainer_p()
+        pointer = _abi.trainer_p()
         config = as_config(config)
         data = as_dataset(dataset)
-        _ffi.check(lib.scrl_trainer_new(
+        _abi.check(lib.scrl_trainer_new(
             config._handle, data._handle if data is not None else None,
-            None if out is None else _ffi.path_bytes(out), byref(pointer)))
+            None if out is None else _abi.path_bytes(out), byref(pointer)))
         self._adopt_pointer(pointer, out is not None)
 
     def _adopt_pointer(self, pointer: Any, has_folder: bool) -> None:
@@ -107,10 +107,10 @@ class Trainer(_ffi.Handle):
         another trainer works in; StorageError for one without a checkpoint yet (begin it again with
         Trainer(…, out=path)) and for a dataset that is no longer there; FormatError; DataError.
         """
-        pointer = _ffi.trainer_p()
+        pointer = _abi.trainer_p()
         data = as_dataset(dataset)
-        _ffi.check(lib.scrl_trainer_resume_with(
-            _ffi.path_bytes(path), data._handle if data is not None else None,
+        _abi.check(lib.scrl_trainer_resume_with(
+            _abi.path_bytes(path), data._handle if data is not None else None,
             runs.changes(settings), byref(pointer)))
         trainer = cls.__new__(cls)
         trainer._adopt_pointer(pointer, os.path.isdir(path))
@@ -119,14 +119,14 @@ class Trainer(_ffi.Handle):
     @property
     def config(self) -> Config:
         """A copy of the trainer's config."""
-        pointer = _ffi.config_p()
-        _ffi.check(lib.scrl_trainer_config(self._handle, byref(pointer)))
+        pointer = _abi.config_p()
+        _abi.check(lib.scrl_trainer_config(self._handle, byref(pointer)))
         return Config._adopt(pointer)
 
     def progress(self) -> Tuple[int, int]:
         """(steps done, steps of the whole schedule)."""
         done, total = c_uint64(), c_uint64()
-        _ffi.check(lib.scrl_trainer_progress(self._handle, byref(done), byref(total)))
+        _abi.check(lib.scrl_trainer_progress(self._handle, byref(done), byref(total)))
         return done.value, total.value
 
     def step(self) -> StepReport:
@@ -135,8 +135,8 @@ class Trainer(_ffi.Handle):
         Raises DivergedError (weights are those of before), StateError without a dataset or after
         the last step.
         """
-        raw = _ffi.scrl_step_report()
-        _ffi.check(lib.scrl_trainer_step(self._handle, byref(raw)))
+        raw = _abi.header.scrl_step_report()
+        _abi.check(lib.scrl_trainer_step(self._handle, byref(raw)))
         return _report(raw)
 
     def step_on(self, view1: Any, view2: Any, boxes1: Any = None, boxes2: Any = None,
@@ -149,22 +149,22 @@ class Trainer(_ffi.Handle):
         labels          (N) classes in 0 … train.classes−1, −1: none. Only method=supervised and
                         probe.online read them.
         """
-        first, keep1 = _ffi.borrow_pictures(view1, "step_on: view1")
-        second, _keep2 = _ffi.borrow_pictures(view2, "step_on: view2")
+        first, keep1 = _abi.borrow_pictures(view1, "step_on: view1")
+        second, _keep2 = _abi.borrow_pictures(view2, "step_on: view2")
         none = np.empty((0, 5), np.float32)
-        boxes1 = _ffi.boxes_array(none if boxes1 is None else boxes1, 5, "step_on: boxes1")
-        boxes2 = _ffi.boxes_array(none if boxes2 is None else boxes2, 5, "step_on: boxes2")
+        boxes1 = _abi.boxes_array(none if boxes1 is None else boxes1, 5, "step_on: boxes1")
+        boxes2 = _abi.boxes_array(none if boxes2 is None else boxes2, 5, "step_on: boxes2")
         if len(boxes1) != len(boxes2):
             raise ShapeError(
                 f"step_on: {len(boxes1)} boxes in view 1 and {len(boxes2)} in view 2")
         classes = None
         if labels is not None:
             classes = numbers(labels, keep1.shape[0], "step_on: labels", -1)
-        raw = _ffi.scrl_step_report()
-        _ffi.check(lib.scrl_trainer_step_on(
-            self._handle, byref(first), byref(second), _ffi.float_pointer(boxes1),
-            _ffi.float_pointer(boxes2), len(boxes1),
-            None if classes is None else classes.ctypes.data_as(_ffi.ints), byref(raw)))
+        raw = _abi.header.scrl_step_report()
+        _abi.check(lib.scrl_trainer_step_on(
+            self._handle, byref(first), byref(second), _abi.float_pointer(boxes1),
+            _abi.float_pointer(boxes2), len(boxes1),
+            None if classes is None else classes.ctypes.data_as(_abi.ints), byref(raw)))
         return _report(raw)
 
     def fit(self, callback: Optional[Callable[[StepReport], Any]] = None, progress: bool = True,
@@ -186,7 +186,7 @@ class Trainer(_ffi.Handle):
         done, total = self.progress()
         return runs.fit(
             lambda most, hear: lib.scrl_trainer_run(
-                self._handle, most, _ffi.scrl_step_fn(hear), None),
+                self._handle, most, _abi.header.scrl_step_fn(hear), None),
             _report, _Words(), done, total, self._batch, callback, progress, steps, self._go_on)
 
     def cancel(self) -> None:
@@ -197,11 +197,11 @@ class Trainer(_ffi.Handle):
     def save(self, path: PathLike) -> None:
         """Saves a checkpoint, whole or not at all. An older checkpoint of that name is replaced, any other
         file is a StateError."""
-        _ffi.check(lib.scrl_trainer_save(self._handle, _ffi.path_bytes(path)))
+        _abi.check(lib.scrl_trainer_save(self._handle, _abi.path_bytes(path)))
 
     def profile(self) -> Dict[str, float]:
         """Seconds of the last step by part: wait, online_forward, target_forward, backward, …"""
-        return json.loads(_ffi.read_text(
+        return json.loads(_abi.read_text(
             lambda room, capacity, length: lib.scrl_trainer_profile(
                 self._handle, room, capacity, length)))
 

@@ -5,8 +5,8 @@ from typing import NamedTuple, Tuple
 
 import numpy as np
 
-from . import _ffi
-from ._ffi import lib
+from . import _abi
+from ._abi import lib
 from .config import Config, as_config
 from .dataset import Dataset
 
@@ -33,14 +33,14 @@ def views(dataset: Dataset, config: Config, epoch: int, index: int) -> ViewPair:
     """
     config = as_config(config)
     index = dataset._index(index)
-    epoch = _ffi.count_of(epoch, "epoch")
+    epoch = _abi.count_of(epoch, "epoch")
     side, room = int(config["views.size"]), int(config["boxes.per_image"])
     view1, view2 = np.empty((2, 3, side, side), np.float32)
     boxes1, boxes2 = np.zeros((2, room, 4), np.float32)
-    pair = _ffi.scrl_view_pair(
-        view1=_ffi.float_pointer(view1), view2=_ffi.float_pointer(view2),
-        boxes1=_ffi.float_pointer(boxes1), boxes2=_ffi.float_pointer(boxes2))
-    _ffi.check(lib.scrl_views_make(dataset._handle, config._handle, epoch, index, byref(pair)))
+    pair = _abi.header.scrl_view_pair(
+        view1=_abi.float_pointer(view1), view2=_abi.float_pointer(view2),
+        boxes1=_abi.float_pointer(boxes1), boxes2=_abi.float_pointer(boxes2))
+    _abi.check(lib.scrl_views_make(dataset._handle, config._handle, epoch, index, byref(pair)))
     count = int(pair.box_count)
     return ViewPair(
         view1, view2, boxes1[:count], boxes2[:count], tuple(pair.crop1), tuple(pair.crop2),

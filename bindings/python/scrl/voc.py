@@ -13,7 +13,7 @@ from xml.parsers import expat
 import numpy as np
 
 from . import label_maps
-from ._ffi import PathLike
+from ._abi import PathLike
 from .annotation_files import ENDINGS, Pictures, Unusable, child, decoded, files_below, is_utf8, read_text
 from .annotation_files import refuse, stem_of
 from .dataset import Dataset

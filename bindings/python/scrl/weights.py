@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 import numpy as np
 
-from . import _ffi
+from . import _abi
 from .errors import ArgumentError, ShapeError
 
 PREFIX = "online.encoder."
@@ -57,22 +57,26 @@ def _few(names: List[str]) -> str:
 
 
 def read(handle: Any, noun: str) -> StateDict:
-    """Every parameter of a model or trainer, copied out."""
-    return StateDict(
-        (name, _ffi.parameter_read(handle, noun, name, shape))
-        for name, shape, _ in _ffi.parameter_table(handle, noun))
+    """Every tensor of a model, trainer or detector, copied out."""
+    with _abi.State(handle, noun) as state:
+        return StateDict((name, state.read(name, shape)) for name, shape, _ in state.table())
 
 
 def write(handle: Any, noun: str, values: Mapping[str, Any], strict: bool) -> None:
-    """Copies parameters in, all or none: everything is checked before the first is written.
+    """Copies tensors in, all or none: everything is checked before the first is written.
 
     strict: missing and unknown names are errors. Wrong shapes and values that are not finite always
     are. Raises ArgumentError, ShapeError naming them.
     """
     if not hasattr(values, "keys"):
         raise ArgumentError(f"load_state_dict: got {type(values).__name__}, expected a mapping")
-    known = {name: shape for name, shape, _ in _ffi.parameter_table(handle, noun)}
-    found, unknown = _names([str(name) for name in values.keys()], known, noun == "model")
+    with _abi.State(handle, noun) as state:
+        _write(state, values, strict, backbone=noun == "model")
+
+
+def _write(state: _abi.State, values: Mapping[str, Any], strict: bool, backbone: bool) -> None:
+    known = {name: shape for name, shape, _ in state.table()}
+    found, unknown = _names([str(name) for name in values.keys()], known, backbone)
     missing = [name for name in known if name not in found]
     if strict and (missing or unknown):
         parts = [f"missing {_few(missing)}"] if missing else []
@@ -80,7 +84,7 @@ def write(handle: Any, noun: str, values: Mapping[str, Any], strict: bool) -> No
         raise ArgumentError("load_state_dict: " + "; ".join(parts))
     arrays = {}
     for canonical, given in found.items():
-        array = np.ascontiguousarray(_ffi.float_array(values[given], given))
+        array = np.ascontiguousarray(_abi.float_array(values[given], given))
         if array.shape != known[canonical] and array.size == 1 == np.prod(known[canonical]):
             array = array.reshape(known[canonical])
         if array.shape != known[canonical]:
@@ -90,4 +94,4 @@ def write(handle: Any, noun: str, values: Mapping[str, Any], strict: bool) -> No
             raise ArgumentError(f"load_state_dict: {given} holds values that are not finite")
         arrays[canonical] = array
     for canonical, array in arrays.items():
-        _ffi.parameter_write(handle, noun, canonical, array)
+        state.write(canonical, array)

@@ -12,7 +12,7 @@ import os
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ._ffi import PathLike
+from ._abi import PathLike
 from .annotation_files import ENDINGS, Unusable, files_below, is_utf8, read_text, refuse, stem_of
 from .errors import FormatError, StorageError
 from .pack_report import issue_of, note_of

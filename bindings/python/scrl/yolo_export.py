@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from . import label_maps
-from ._ffi import PathLike
+from ._abi import PathLike
 from .cityscapes import _largest_part
 from .dataset import Dataset
 from .errors import DataError

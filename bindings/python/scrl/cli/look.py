@@ -90,7 +90,7 @@ def info(
 
     `scrl info run/`
     """
-    from .._ffi import described
+    from .._abi import described
 
     collect_notes()
     kind = "is a folder" if os.path.isdir(file) else described(file)

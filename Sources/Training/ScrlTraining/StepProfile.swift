@@ -19,8 +19,8 @@ package struct StepProfile: Sendable {
   }
 }
 
-struct StepWatch {
-  private(set) var profile = StepProfile()
+package struct StepWatch {
+  package private(set) var profile = StepProfile()
   private let start: Double
   private var last: Double
 
@@ -29,14 +29,14 @@ struct StepWatch {
     last = start
   }
 
-  mutating func lap(_ part: WritableKeyPath<StepProfile, Double>) {
+  package mutating func lap(_ part: WritableKeyPath<StepProfile, Double>) {
     let now = monotonicSeconds()
     profile[keyPath: part] = now - last
     last = now
   }
 
   /// What was done since the last lap is none of the parts.
-  mutating func skip() { last = monotonicSeconds() }
+  package mutating func skip() { last = monotonicSeconds() }
 
   mutating func finish() { profile.total = monotonicSeconds() - start }
 }

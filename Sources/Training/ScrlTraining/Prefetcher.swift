@@ -53,6 +53,39 @@ package final class Prefetcher<Recipe: BatchRecipe> {
   }
 }
 
+/// The batches of a task by step. Steps on a host's batches, and steps that failed, leave the
+/// prefetcher at another place: then it begins anew.
+package final class BatchSource<Recipe: BatchRecipe> {
+  private let make: (Int) throws(ScrlError) -> Prefetcher<Recipe>
+  private var prefetcher: Prefetcher<Recipe>?
+
+  package init(
+    _ recipe: Recipe, threads: Int, batches: Int
+  ) {
+    make = { step throws(ScrlError) in
+      try Prefetcher(recipe, threads: threads, batches: batches, firstStep: step)
+    }
+  }
+
+  /// The batch of a step, counted from 0; waits until it is made.
+  package func batch(step: Int) throws(ScrlError) -> Recipe.Batch {
+    let current: Prefetcher<Recipe>
+    if let prefetcher, prefetcher.nextStep == step {
+      current = prefetcher
+    } else {
+      prefetcher = nil  // its threads end before others begin
+      current = try make(step)
+      prefetcher = current
+    }
+    do throws(ScrlError) {
+      return try current.nextBatch()
+    } catch {
+      prefetcher = nil  // its threads have stopped
+      throw error
+    }
+  }
+}
+
 /// What the threads share. Everything mutable is guarded by `monitor`, except what a recipe writes
 /// for one sample, which belongs to the thread that took it.
 private final class PrefetchWork<Recipe: BatchRecipe>: @unchecked Sendable {

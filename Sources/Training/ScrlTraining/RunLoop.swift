@@ -2,25 +2,14 @@
 
 import ScrlBase
 
-package protocol StoppableRun: AnyObject {
-  associatedtype Report
-  var config: Config { get }
-  var folder: RunFolder? { get }
-  var stepsDone: Int { get }
-  var totalSteps: Int { get }
-  var stepsPerEpoch: Int { get }
-  func step() throws(ScrlError) -> Report
-  func save(_ path: String) throws(ScrlError)
-}
-
-extension StoppableRun {
+extension Trainer {
   private var checkpointInterval: Int {  // steps
-    config.checkpointEvery > 0 ? config.checkpointEvery : stepsPerEpoch
+    task.settings.checkpointEvery > 0 ? task.settings.checkpointEvery : task.stepsPerEpoch
   }
 
   /// Saves where the run has a folder; else does nothing.
   package func saveToFolder() throws(ScrlError) {
-    try folder?.save(step: stepsDone, keep: config.checkpointKeep, save)
+    try folder?.save(step: stepsDone, keep: task.settings.checkpointKeep, save)
   }
 
   /// Trains at most `steps` steps (0: to the end), saves, and says so when it was stopped.
@@ -29,13 +18,13 @@ extension StoppableRun {
   ///   - onStep: false stops after this step.
   package func run(
     steps: Int, isCancelled: () -> Bool = { false }, clock: () -> Double = monotonicSeconds,
-    onStep: (Report) -> Bool
+    onStep: (Task.Report) -> Bool
   ) throws(ScrlError) {
     if isCancelled() { try stop() }
-    let left = max(0, totalSteps - stepsDone)
+    let left = max(0, task.totalSteps - stepsDone)
     let end = stepsDone + (steps > 0 ? min(steps, left) : left)
     var timer = CheckpointTimer(
-      minutes: config.checkpointMinutes, isFirst: folder.map { !$0.hasCheckpoint } ?? false,
+      minutes: task.settings.checkpointMinutes, isFirst: folder.map { !$0.hasCheckpoint } ?? false,
       now: clock())
     while stepsDone < end {
       let report = try step()
@@ -86,17 +75,5 @@ struct CheckpointTimer {
 
   mutating func saved(now: Double) {
     (isFirst, last, stepEnd) = (false, now, now)
-  }
-}
-
-extension StoppableRun {
-  /// - Throws: `.config` where a resumed run's new length is less than what it has done.
-  package func expectLonger(_ changes: ConfigChanges) throws(ScrlError) {
-    guard !changes.isEmpty, totalSteps < stepsDone else { return }
-    let names = changes.map(\.key).joined(separator: ", ")
-    throw ScrlError(
-      .config,
-      "resume: with the new \(names) the run has \(totalSteps) steps, and \(stepsDone) are done · "
-        + "expected at least as many")
   }
 }

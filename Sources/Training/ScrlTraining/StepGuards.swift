@@ -1,5 +1,6 @@
 // What keeps a step that fails from leaving traces.
 
+import ScrlAutograd
 import ScrlBase
 import ScrlKernels
 import ScrlNN
@@ -7,8 +8,7 @@ import ScrlTensor
 
 /// A finite loss can have an infinite gradient; it must not reach the weights. Returns the sum of
 /// the squares of all gradients.
-@discardableResult
-package func requireFiniteGradients(
+func requireFiniteGradients(
   _ parameters: [NamedParameter], step: Int, _ workers: Workers
 ) throws(ScrlError) -> Double {
   var sum = 0.0
@@ -23,20 +23,20 @@ package func requireFiniteGradients(
   return sum
 }
 
-/// BatchNorm's running statistics as they were, to go back to when a step fails.
-package struct StatisticsSnapshot {
-  private let saved: [(RunningStatistic, Tensor)]
+/// State that a step changes before it is sure to succeed: running statistics, queues. It goes back
+/// to what it was when the step fails; parameters change last.
+struct StateSnapshot {
+  private let saved: [(any StateTensor, Tensor)]
 
-  package init(_ state: ModuleContents) throws(ScrlError) {
-    var saved: [(RunningStatistic, Tensor)] = []
-    for entry in state.state {
-      guard let statistic = entry.tensor as? RunningStatistic else { continue }
-      saved.append((statistic, try statistic.value.copied()))
+  init(_ contents: ModuleContents) throws(ScrlError) {
+    var saved: [(any StateTensor, Tensor)] = []
+    for entry in contents.state where !(entry.tensor is Parameter) {
+      saved.append((entry.tensor, try entry.tensor.plain().copied()))
     }
     self.saved = saved
   }
 
-  package func restore() throws(ScrlError) {
-    for (statistic, values) in saved { try statistic.assign(plain: values) }
+  func restore() throws(ScrlError) {
+    for (tensor, values) in saved { try tensor.assign(plain: values) }
   }
 }

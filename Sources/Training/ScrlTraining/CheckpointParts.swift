@@ -1,4 +1,4 @@
-// What all checkpoints have in common: where things lie, named tensors, a config.
+// What all checkpoints have in common: where things lie, and named tensors.
 
 import ScrlAutograd
 import ScrlBase
@@ -37,28 +37,9 @@ extension CheckpointWriter {
         UnsafeBufferPointer(plain.buffer))
     }
   }
-
-  /// - Parameter detector: whose config it is; each has keys of its own.
-  package func write(_ config: Config, detector: Bool = false) throws(ScrlError) {
-    try write(
-      CheckpointPlace.config, text: config.text(shapingResult: true, detector: detector))
-    try write(
-      CheckpointPlace.hostConfig,
-      attribute: config.text(shapingResult: false, detector: detector))
-    try write(CheckpointPlace.seed, integer: Int64(config.seed))
-  }
 }
 
 extension CheckpointReader {
-  package func config() throws(ScrlError) -> Config {
-    var config = Config()
-    config.winograd = .off  // as in checkpoints from before there was the key
-    try config.merge(text: try text(CheckpointPlace.config))
-    try config.merge(text: try attributeText(CheckpointPlace.hostConfig))
-    try config.check()
-    return config
-  }
-
   /// Fills tensors from the datasets of their names; every one must be there with its shape.
   package func fill(_ group: String, _ tensors: NamedTensors) throws(ScrlError) {
     for (name, tensor) in tensors {
@@ -75,20 +56,6 @@ extension CheckpointReader {
         } catch { failure = error }
       }
       if let failure { throw failure }
-    }
-  }
-}
-
-extension DatasetReader {
-  /// The dataset of a run, from where its checkpoint says that it was.
-  package convenience init(recordedAs path: String) throws(ScrlError) {
-    do throws(ScrlError) {
-      try self.init(path: path)
-    } catch {
-      throw ScrlError(
-        error.code,
-        "resume: the run's dataset: \(error.message) · expected it there, or to be told where it "
-          + "is now: --data PATH, or the dataset argument of resume")
     }
   }
 }

@@ -1,4 +1,4 @@
-// Classes: how many there are, who needs them, what a batch without them means.
+// What a method requires of dataset and batch: classes, boxes, and what it means where some lack them.
 
 import ScrlBase
 import ScrlStore
@@ -7,7 +7,7 @@ extension Config {
   /// The config with `train.classes` settled: as set, or the dataset's.
   func withClasses(of dataset: DatasetReader?) throws(ScrlError) -> Config {
     guard usesLabels else { return self }
-    let who = method == .supervised ? "method supervised" : "probe.online"
+    let who = method.unit == .labels ? "method \(method.rawValue)" : "probe.online"
     var settled = self
     if let dataset {
       let known = dataset.labelledClassCount
@@ -44,10 +44,10 @@ extension Config {
 
   /// What the loss is a mean over, and how many images have no part in it.
   func pairs(in batch: Batch) -> (count: Int, imagesWithout: Int) {
-    switch method {
-    case .scrl: return (batch.boxes1.count, batch.images - Set(batch.boxes1.map(\.image)).count)
-    case .byol: return (batch.images, 0)
-    case .supervised:
+    switch method.unit {
+    case .regions: return (batch.boxes1.count, batch.images - Set(batch.boxes1.map(\.image)).count)
+    case .views: return (batch.images, 0)
+    case .labels:
       let labelled = (batch.labels ?? []).count { $0 >= 0 }
       return (labelled, batch.images - labelled)
     }

@@ -11,11 +11,5 @@ def peak_bytes():
     return int(found.group(1)) * 1024 if found else 0
 
 
-def median(values):
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
-
-
-def tell(**result):
+def print_result(**result):
     print(json.dumps({**result, "peak_bytes": peak_bytes()}), flush=True)
