@@ -62,7 +62,7 @@ def load_foreign(path: PathLike) -> Weights:
             raise FormatError(_abi.described(raw, "weights"))
         with pth.TorchFile(raw) as file:
             return _foreign(file)
-    except FormatError:
+    except FormatError as error:
         told = _abi.described(raw, "weights")
         if not told.startswith(_TORCH):  # a zip or pickle of another program
             error = FormatError(told)

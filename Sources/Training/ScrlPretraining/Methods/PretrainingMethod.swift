@@ -63,7 +63,9 @@ package struct Outcome {
 }
 
 /// A method by its name, as configs and checkpoints hold it.
-package struct Method: RawRepresentable, CaseIterable, Equatable, Sendable {
+package struct Method: RawRepresentable, CaseIterable, Equatable, Sendable,
+  CustomStringConvertible
+{
   package static let all: [any PretrainingMethod.Type] = [
     SelfDistillation<SCRL>.self, SelfDistillation<BYOL>.self, Supervised.self,
   ]
@@ -78,6 +80,7 @@ package struct Method: RawRepresentable, CaseIterable, Equatable, Sendable {
   }
 
   package var rawValue: String { type.name }
+  package var description: String { rawValue }
   package var unit: LossUnit { type.unit }
   package static var allCases: [Method] { all.map { Method($0) } }
   package static func == (a: Method, b: Method) -> Bool { a.rawValue == b.rawValue }
