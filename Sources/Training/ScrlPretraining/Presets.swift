@@ -38,8 +38,6 @@ extension Config {
   mutating func makeSmallNetwork() {
     architecture = .resnet18
     viewSize = 128
-    headHidden = 1024
-    headOutput = 128
     batch = 32
   }
 }

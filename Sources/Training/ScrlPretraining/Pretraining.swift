@@ -9,8 +9,6 @@ import ScrlStore
 import ScrlTensor
 import ScrlTraining
 
-private typealias Place = CheckpointPlace
-
 package final class Pretraining: TrainingTask {
   package let config: Config
   package let engine: any Engine

@@ -56,15 +56,13 @@ package final class Prefetcher<Recipe: BatchRecipe> {
 /// The batches of a task by step. Steps on a host's batches, and steps that failed, leave the
 /// prefetcher at another place: then it begins anew.
 package final class BatchSource<Recipe: BatchRecipe> {
-  private let make: (Int) throws(ScrlError) -> Prefetcher<Recipe>
+  private let recipe: Recipe
+  private let (threads, batches): (Int, Int)
   private var prefetcher: Prefetcher<Recipe>?
 
-  package init(
-    _ recipe: Recipe, threads: Int, batches: Int
-  ) {
-    make = { step throws(ScrlError) in
-      try Prefetcher(recipe, threads: threads, batches: batches, firstStep: step)
-    }
+  /// - Parameter batches: made ahead at most.
+  package init(_ recipe: Recipe, threads: Int, batches: Int) {
+    (self.recipe, self.threads, self.batches) = (recipe, threads, batches)
   }
 
   /// The batch of a step, counted from 0; waits until it is made.
@@ -74,7 +72,8 @@ package final class BatchSource<Recipe: BatchRecipe> {
       current = prefetcher
     } else {
       prefetcher = nil  // its threads end before others begin
-      current = try make(step)
+      current = try Prefetcher(
+        recipe, threads: threads, batches: batches, firstStep: step)
       prefetcher = current
     }
     do throws(ScrlError) {

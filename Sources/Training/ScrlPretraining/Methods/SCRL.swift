@@ -33,6 +33,8 @@ extension Config {
   /// Self-distillation of hundreds or thousands of images on a few cores.
   mutating func makeSmall() {
     makeSmallNetwork()
+    headHidden = 1024
+    headOutput = 128
     epochs = 100
     warmupEpochs = 5
     baseRate = 2

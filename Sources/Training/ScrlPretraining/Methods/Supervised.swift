@@ -20,7 +20,6 @@ package struct Supervised: PretrainingMethod {
     [
       Preset("supervised-small", .supervised) {
         $0.makeSmallNetwork()
-        ($0.headHidden, $0.headOutput) = (4096, 256)
         $0.epochs = 100
         $0.supervise()
       },
